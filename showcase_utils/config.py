@@ -1,0 +1,257 @@
+"""One frozen, validated settings object per run, read from a profile and overrides.
+
+A profile is a YAML file: one of ``showcase_utils/profiles`` by name, or any file by path. It may start from
+another profile with ``extends: NAME`` and say only what differs. Overrides are dotted keys, ``selection.k=5``.
+An unknown or mistyped key is an error that names it; nothing is ignored.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+PROFILES = Path(__file__).parent / "profiles"
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(gt=0)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+
+
+class SettingsError(ValueError):
+    """A profile or an override that cannot be used; the message names the key and the way out."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, protected_namespaces=())
+
+
+class World(Section):
+    """The demo world: a made-up city, grown from a seed."""
+
+    seed: int = 1
+    restaurants: Positive = 160
+    users: Positive = 2500
+    reviews: Positive = 8000
+    photos: Positive = 12000
+    annotated_reviews: Positive = 1000
+    dead_share: Probability = 0.08
+
+
+class Data(Section):
+    """Where the published files lie and how they are filtered (paper, section 3)."""
+
+    source: Literal["demo", "files"] = Field("demo", description="the demo world, or the published files named here")
+    reviews: Path | None = Field(None, description="image_review_all.json, or filter_all_t.json; .gz too")
+    images: Path | None = Field(None, description="folder with {image_id}.jpg")
+    annotations: Path | None = Field(None, description="CSV: review_id, sentence, image_id, annotator, label")
+    min_reviews_per_user: Positive = 2
+    split: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (0.8, 0.1, 0.1)
+
+
+class Encoding(Section):
+    """The CLIP that encodes photos and texts (paper, section 4)."""
+
+    model: str = Field("embedded", description="embedded, an open_clip name, hf-hub:…, or local-dir:FOLDER")
+    pretrained: str | None = Field(None, description="open_clip pretrained tag, for models given by name")
+    batch_size: Positive = 128
+    workers: Annotated[int, Field(ge=0)] = 2
+    dtype: Literal["float16", "float32"] = "float16"
+    long_text: Literal["truncate", "mean_of_sentences"] = "truncate"
+    shard_rows: Positive = 4096
+
+
+class Alignment(Section):
+    """The classifier Φ that says whether a sentence describes a photo (paper, section 3)."""
+
+    hidden: Annotated[int, Field(ge=0)] = Field(0, description="0: one fully connected layer; else a hidden layer")
+    lr: PositiveFloat = 1e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    batch_size: Positive = 256
+    epochs: Positive = 60
+    patience: Positive = 8
+    pretrained: Path | None = Field(None, description="folder of a trained Φ; then no annotations are needed")
+
+
+class Selection(Section):
+    """Personalized image selection by a determinantal point process (paper, section 4.1)."""
+
+    k: Positive = 3
+    profiles: tuple[Literal["img", "text", "img+text"], ...] = ("img", "text", "img+text")
+    seeds: tuple[int, ...] = (0,)
+    lr: PositiveFloat = 1e-3
+    batch_size: Positive = 512
+    epochs: Positive = 30
+    patience: Positive = 5
+    alpha: Annotated[float, Field(gt=0, le=1)] = 0.9
+    sigma: PositiveFloat = 0.5
+    learn_kernel: bool = Field(True, description="learn α and σ with the towers")
+    history: Positive = Field(10, description="history reviews and photos that enter the profile")
+
+
+class Generation(Section):
+    """Visually-aware generation with personalized cross-modal contrastive learning (paper, section 4.2)."""
+
+    decoder: str = Field("embedded", description="embedded, gpt2, or a folder in transformers' format")
+    systems: tuple[str, ...] = ("text_gpt2", "img_gpt2", "ours_ce", "ours_pc2l")
+    seeds: tuple[int, ...] = (0,)
+    lr: PositiveFloat = 1e-4
+    batch_size: Positive = 32
+    epochs: Positive = 10
+    patience: Positive = 2
+    warmup: Probability = Field(0.05, description="share of the steps that warm up")
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    max_tokens: Positive = 64
+    max_images: Positive = 5
+    history: Positive = 10
+    encoder_layers: Positive = 3
+    lambda_ccl: Annotated[float, Field(ge=0)] = 0.2
+    lambda_pcl: Annotated[float, Field(ge=0)] = 0.2
+    temperature: PositiveFloat = 0.1
+    alpha: Annotated[float, Field(gt=1)] = Field(2.718281828459045, description="α of f(i,j), PCL")
+    entities: Literal["auto", "spacy", "phrases"] = "auto"
+    spacy_model: str = "en_core_web_sm"
+
+
+class Evaluation(Section):
+    """Metrics, intervals and claims (paper, section 5)."""
+
+    bertscore_model: str = Field("embedded", description="embedded, a hub name such as roberta-large, or a folder")
+    bertscore_layer: Positive | None = None
+    bootstrap: Positive = 1000
+    confidence: Probability = 0.95
+
+
+class Settings(Section):
+    """Everything that a run depends on."""
+
+    profile: str
+    seed: int = 0
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    world: World = World()
+    data: Data = Data()
+    encoding: Encoding = Encoding()
+    alignment: Alignment = Alignment()
+    selection: Selection = Selection()
+    generation: Generation = Generation()
+    evaluation: Evaluation = Evaluation()
+
+    def section(self, dotted: str) -> Any:
+        """The JSON form of one key or section, ``settings.section("selection.k")``."""
+        value: Any = self.model_dump(mode="json")
+        for part in dotted.split("."):
+            value = value[part]
+        return value
+
+
+def profile_names() -> list[str]:
+    """The profiles that ship with the package."""
+    return sorted(path.stem for path in PROFILES.glob("*.yaml"))
+
+
+def load_settings(profile: str | Path, overrides: str | Sequence[str] | Mapping[str, Any] = ()) -> Settings:
+    """Settings of a profile with overrides on top.
+
+    ``profile`` is a shipped name or the path of a YAML file. ``overrides`` is a mapping of dotted keys, a list
+    of ``"key=value"`` strings, or one string of them separated by semicolons; values are read as YAML.
+
+    Raises ``SettingsError`` for an unknown profile, an unknown or mistyped key, or a value out of range.
+    """
+    tree = _read_profile(profile, seen=())
+    for key, value in _pairs(overrides):
+        _assign(tree, key, value)
+    tree["profile"] = Path(profile).stem
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        raise SettingsError(_explain(error, str(profile))) from None
+
+
+def _read_profile(profile: str | Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    path = PROFILES / f"{profile}.yaml"
+    if not path.is_file():
+        path = Path(profile).expanduser()
+    if path.suffix not in {".yaml", ".yml"} or not path.is_file():
+        raise SettingsError(f"no profile '{profile}': give one of {', '.join(profile_names())}, or a .yaml file")
+    if path.resolve() in seen:
+        raise SettingsError(f"{path}: 'extends' runs in a circle")
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path}: not valid YAML: {error}") from None
+    if not isinstance(tree, dict):
+        raise SettingsError(f"{path}: expected keys and values, found {type(tree).__name__}")
+    parent = tree.pop("extends", None)
+    _resolve_paths(tree, path.parent)
+    return _merged(_read_profile(parent, (*seen, path.resolve())), tree) if parent else tree
+
+
+def _resolve_paths(tree: dict[str, Any], folder: Path) -> None:
+    """Paths in a profile are relative to the profile's own folder, never to the working directory."""
+    for section, keys in (("data", ("reviews", "images", "annotations")), ("alignment", ("pretrained",))):
+        values = tree.get(section)
+        if isinstance(values, dict):
+            for key in keys:
+                if isinstance(values.get(key), str):
+                    values[key] = str(folder / Path(values[key]).expanduser())
+
+
+def _merged(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    return base | {
+        key: _merged(base[key], value) if isinstance(value, dict) and isinstance(base.get(key), dict) else value
+        for key, value in top.items()
+    }
+
+
+def _pairs(overrides: str | Sequence[str] | Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    if isinstance(overrides, Mapping):
+        yield from overrides.items()
+        return
+    for item in overrides.split(";") if isinstance(overrides, str) else overrides:
+        if not item.strip():
+            continue
+        key, sign, value = item.partition("=")
+        if not sign:
+            raise SettingsError(f"override '{item.strip()}' has no '=': write key=value, for example selection.k=5")
+        try:
+            yield key.strip(), yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise SettingsError(f"override '{item.strip()}': the value is not valid YAML: {error}") from None
+
+
+def _assign(tree: dict[str, Any], key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    if key == "profile":
+        raise SettingsError("'profile' cannot be overridden: name another profile instead")
+    for part in parents:
+        tree = tree.setdefault(part, {})
+        if not isinstance(tree, dict):
+            raise SettingsError(f"unknown key '{key}': '{part}' is a value, not a section")
+    tree[last] = value
+
+
+def _explain(error: ValidationError, profile: str) -> str:
+    lines = []
+    for item in error.errors():
+        key = ".".join(str(part) for part in item["loc"])
+        if item["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(key, _known_keys(), n=1, cutoff=0.5)
+            lines.append(f"unknown key '{key}'" + (f": did you mean '{near[0]}'?" if near else ""))
+        else:
+            lines.append(f"{key} = {item['input']!r}: {item['msg'][0].lower()}{item['msg'][1:]}")
+    return f"profile '{profile}': " + "; ".join(lines)
+
+
+def _known_keys() -> list[str]:
+    sections = {
+        name: field.annotation
+        for name, field in Settings.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+    }
+    plain = [name for name in Settings.model_fields if name not in sections]
+    return plain + [f"{name}.{key}" for name, section in sections.items() for key in section.model_fields]

@@ -1,0 +1,92 @@
+import pytest
+import yaml
+
+from showcase_utils.config import Settings, SettingsError, load_settings, profile_names
+
+
+def test_shipped_profiles_load():
+    assert {"smoke", "demo", "gest"} <= set(profile_names())
+    for name in profile_names():
+        assert load_settings(name).profile == name
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [{"selection.k": 5, "encoding.dtype": "float32"}, ["selection.k=5", "encoding.dtype=float32"],
+     "selection.k=5; encoding.dtype=float32"],
+)  # fmt: skip
+def test_overrides_in_every_form(overrides):
+    settings = load_settings("demo", overrides)
+    assert (settings.selection.k, settings.encoding.dtype) == (5, "float32")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["selction.k=5"], ["unknown key", "selction"]),
+        (["selection.kk=5"], ["unknown key 'selection.kk'", "did you mean 'selection.k'"]),
+        (["selection.k=none"], ["selection.k", "integer"]),
+        (["selection.k=0"], ["selection.k", "greater than 0"]),
+        (["encoding.dtype=int8"], ["encoding.dtype", "float16"]),
+        (["selection.k"], ["has no '='"]),
+        (["selection.k=[1"], ["not valid YAML"]),
+        (["profile=x"], ["'profile' cannot be overridden"]),
+    ],
+)
+def test_bad_overrides_name_the_key(overrides, words):
+    with pytest.raises(SettingsError) as error:
+        load_settings("demo", overrides)
+    assert all(word in str(error.value) for word in words), str(error.value)
+
+
+def test_override_below_a_value_is_an_error():
+    with pytest.raises(SettingsError, match="generation.lr.x"):
+        load_settings("demo", ["generation.lr.x=1"])
+
+
+def test_settings_are_frozen():
+    settings = load_settings("demo")
+    with pytest.raises(ValueError, match="frozen"):
+        settings.selection.k = 4
+
+
+def test_profile_file_extends_and_resolves_paths(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump({"extends": "smoke", "data": {"source": "files", "reviews": "r.json"}, "seed": 7}))
+    settings = load_settings(path)
+    assert settings.profile == "mine"
+    assert settings.seed == 7
+    assert settings.data.reviews == tmp_path / "r.json"
+    assert settings.world == load_settings("smoke").world
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: [", "not valid YAML"),
+        ("- 1", "expected keys and values"),
+        ("extends: nowhere", "no profile 'nowhere'"),
+        ("extnds: demo", "unknown key 'extnds'"),
+    ],
+)
+def test_bad_profile_files(tmp_path, text, words):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(SettingsError, match=words):
+        load_settings(path)
+
+
+def test_extends_in_a_circle(tmp_path):
+    path = tmp_path / "loop.yaml"
+    path.write_text(f"extends: {path}")
+    with pytest.raises(SettingsError, match="circle"):
+        load_settings(path)
+
+
+def test_unknown_profile_names_the_known():
+    with pytest.raises(SettingsError, match="demo"):
+        load_settings("dem")
+
+
+def test_section_is_json():
+    assert Settings(profile="x").section("selection.profiles") == ["img", "text", "img+text"]
