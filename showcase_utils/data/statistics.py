@@ -1,0 +1,74 @@
+"""Table 1 of the paper: how large the dataset is, for this run, the published files and the paper."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+TABLE_ONE_COLUMNS = ["images", "reviews", "users", "businesses", "mean_review_length"]
+
+# Table 1 of the paper; review lengths are words.
+PAPER_TABLE_ONE = pd.DataFrame(
+    [
+        [4_435_565, 1_771_160, 1_010_511, 65_113, 36.26],
+        [1_722_296, 370_563, 119_086, 48_330, 45.48],
+        [203_433, 108_888, 36_996, 30_831, 24.32],
+    ],
+    index=["GEST-raw", "GEST-s1", "GEST-s2"],
+    columns=TABLE_ONE_COLUMNS,
+)
+
+# Counted in the files that the authors published; what is not known is missing.
+PUBLISHED_FILES = pd.DataFrame(
+    [
+        [None, 1_487_747, 868_937, 64_527, None],
+        [None, 108_888, None, None, None],
+    ],
+    index=["image_review_all.json", "filter_all_t.json"],
+    columns=TABLE_ONE_COLUMNS,
+    dtype="float64",
+)
+PUBLISHED_RATINGS = {5: 0.681, 4: 0.194, 3: 0.060, 2: 0.026, 1: 0.039}  # of image_review_all.json
+
+
+def table_one(reviews: pd.DataFrame) -> pd.Series:
+    """``images, reviews, users, businesses, mean_review_length`` of a reviews frame, as in the paper's Table 1.
+
+    Images are distinct photo ids; the length of a review is its number of words between white space, NaN if there
+    are no reviews.
+    """
+    values = {
+        "images": len({image_id for ids in reviews["image_ids"] for image_id in ids}),
+        "reviews": len(reviews),
+        "users": reviews["user_id"].nunique(),
+        "businesses": reviews["business_id"].nunique(),
+        "mean_review_length": review_lengths(reviews).mean(),
+    }
+    return pd.Series(values, name="table_one", dtype="float64")
+
+
+def table_one_beside(runs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Table 1 of the paper, the published files and the reviews frames of ``runs``, by source and dataset."""
+    tables = {
+        "paper": PAPER_TABLE_ONE,
+        "published file": PUBLISHED_FILES,
+        "this run": pd.DataFrame({name: table_one(reviews) for name, reviews in runs.items()}).T,
+    }
+    beside = pd.concat(tables, names=["source", "dataset"]).astype("float64")
+    counts = [name for name in TABLE_ONE_COLUMNS if name != "mean_review_length"]
+    return beside.astype({name: "Int64" for name in counts})
+
+
+def review_lengths(reviews: pd.DataFrame) -> pd.Series:
+    """Words of each review, by position."""
+    return pd.Series([len(text.split()) for text in reviews["text"].tolist()], index=reviews.index, dtype="int64")
+
+
+def reject_summary(rejects: pd.DataFrame, characters: int = 160) -> pd.DataFrame:
+    """Rejects by reason, the commonest first: ``rows``, and line and beginning of the first such row."""
+    grouped = rejects.groupby("reason", sort=False)
+    table = pd.DataFrame(
+        {"rows": grouped.size(), "line": grouped["line"].first(), "example": grouped["raw"].first().str[:characters]}
+    )
+    return table.sort_values(["rows", "line"], ascending=[False, True])

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from showcase_utils.config import Data, World
+from showcase_utils.data.build import build_data
+from showcase_utils.data.frames import load_reviews, save_reviews
+from showcase_utils.data.gest import locate, read_gest, read_reviews
+from showcase_utils.data.images import images_table
+from showcase_utils.data.statistics import table_one
+from showcase_utils.demo_world.truth import load_truth
+from showcase_utils.demo_world.world import grow
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory) -> tuple[Path, Path]:
+    """A small demo world and the data stage that is built from it."""
+    world, out = tmp_path_factory.mktemp("world"), tmp_path_factory.mktemp("data")
+    small = World(restaurants=16, users=120, reviews=420, photos=640, annotated_reviews=60)
+    grow(world, **small.model_dump(), workers=1, progress=False)
+    build_data(out, *locate(Data(), world), Data(), progress=False)
+    return world, out
+
+
+@pytest.fixture(scope="module")
+def told(demo) -> pd.DataFrame:
+    """What the world knows of its reviews that have words: one row each, with the photos that are alive."""
+    truth = load_truth(demo[0])
+    written = truth.sentences[["review_id", "visit"]].drop_duplicates()
+    photos = truth.photos.merge(written, on=["review_id", "visit"])
+    return photos.groupby(["user_id", "business_id", "visit"])[["image_id", "alive"]].agg(list).reset_index()
+
+
+def test_table_one_of_the_demo_world_is_the_worlds_own(demo, told):
+    raw = table_one(load_reviews(demo[1] / "reviews.parquet"))
+    sentences = load_truth(demo[0]).sentences
+    assert raw.to_dict() == {
+        "images": told["image_id"].map(len).sum(),
+        "reviews": len(told),
+        "users": told["user_id"].nunique(),
+        "businesses": told["business_id"].nunique(),
+        "mean_review_length": pytest.approx(sentences["sentence"].str.split().map(len).sum() / len(told)),
+    }
+
+
+def test_s1_of_the_demo_world_is_what_the_world_says(demo, told):
+    several = told[told["user_id"].map(told["user_id"].value_counts()) > 1]
+    alive = several[several["alive"].map(any)]
+    s1 = load_reviews(demo[1] / "s1.parquet")
+    assert table_one(s1)[["images", "reviews", "users", "businesses"]].tolist() == [
+        alive["alive"].map(sum).sum(),
+        len(alive),
+        alive["user_id"].nunique(),
+        alive["business_id"].nunique(),
+    ]
+    cascade = pd.read_csv(demo[1] / "waterfall.csv")
+    assert cascade["dropped"].tolist()[1:] == [len(told) - len(several), len(several) - len(alive)]
+    assert cascade["dropped"][0] == len(pd.read_parquet(demo[1] / "rejects.parquet"))
+
+
+def test_every_photo_of_the_demo_world_is_alive_or_expired_as_the_world_says(demo, told):
+    images = pd.read_parquet(demo[1] / "images.parquet").set_index("image_id")
+    long = told.explode(["image_id", "alive"]).set_index("image_id")
+    assert images["status"].to_dict() == long["alive"].map({True: "ok", False: "expired"}).to_dict()
+    assert all(Path(path).is_file() for path in images.loc[images["status"] == "ok", "path"])
+
+
+def test_stage_files_agree_with_the_plain_readers(demo):
+    world, out = demo
+    file = read_gest(world / "image_review_all.json", progress=False)
+    pd.testing.assert_frame_equal(load_reviews(out / "reviews.parquet"), file.reviews)
+    pd.testing.assert_frame_equal(pd.read_parquet(out / "rejects.parquet"), file.rejects)
+    urls = dict(zip(file.photos["image_id"], file.photos["url"], strict=True))
+    table = images_table(file.reviews, world / "images", urls, progress=False)
+    pd.testing.assert_frame_equal(pd.read_parquet(out / "images.parquet"), table)
+
+
+def test_splits_are_by_user_and_no_history_leaks(demo):
+    s1 = load_reviews(demo[1] / "s1.parquet")
+    assert set(s1["split"]) == {"train", "val", "test"}
+    assert s1.groupby("user_id")["split"].nunique().max() == 1
+    found = pd.read_csv(demo[1] / "leaks.csv").set_index("leak")["rows"]
+    assert found.filter(like="own").tolist() == [0, 0, 0]
+
+
+def test_the_same_world_gives_the_same_bytes(demo, tmp_path):
+    build_data(tmp_path, *locate(Data(), demo[0]), Data(), progress=False)
+    names = {path.name for path in demo[1].iterdir()}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    assert all((tmp_path / name).read_bytes() == (demo[1] / name).read_bytes() for name in names)
+
+
+def test_published_splits_and_histories_are_kept(published, tmp_path):
+    rows = [published.row(user_id=user, pics=[user], history_reviews=[["x_y", "told"]]) for user in "abcd"]
+    path = published.splits(train=[rows[0]], val=[rows[1]], test=[rows[2], rows[3]])
+    for user in "abd":
+        published.photo(user)
+    build_data(tmp_path, path, tmp_path / "images", Data(), progress=False)
+    s1 = load_reviews(tmp_path / "s1.parquet")
+    assert dict(zip(s1["user_id"], s1["split"], strict=True)) == {"a": "train", "b": "val", "d": "test"}
+    kept = pd.read_parquet(tmp_path / "history.parquet")
+    assert len(kept) == 4 and [list(pair) for pair in kept["history"][0]] == [["x_y", "told"]]
+    found = pd.read_csv(tmp_path / "leaks.csv")
+    assert found["histories"].unique().tolist() == ["ours", "published"]
+
+
+def test_a_leak_in_the_published_histories_is_counted_not_hidden(published, tmp_path):
+    row = published.row()
+    row["history_reviews"] = [[f"{row['user_id']}_{row['business_id']}", row["review_text"]]]
+    build_data(tmp_path, published.splits(train=[row], val=[], test=[]), None, Data(), progress=False)
+    found = pd.read_csv(tmp_path / "leaks.csv").set_index(["histories", "leak"])["rows"]
+    assert found["published", "own text in the history"] == 1
+    assert found["published", "own business in the history"] == 1
+    assert found["ours", "own text in the history"] == 0
+
+
+def test_without_photos_s1_drops_users_only(published, tmp_path):
+    path = published.lines(*[published.row(user_id=u, business_id=b) for u, b in ("a1", "a2", "b1")], b"{}")
+    build_data(tmp_path, path, None, Data(), progress=False)
+    assert load_reviews(tmp_path / "s1.parquet")["user_id"].tolist() == ["a", "a"]
+    assert pd.read_csv(tmp_path / "waterfall.csv")["dropped"].tolist() == [1, 1, 0]
+
+
+def test_reviews_survive_the_disk(published, tmp_path):
+    reviews, _ = read_reviews(published.lines(published.row(), published.row(user_id="2")), progress=False)
+    save_reviews(reviews, tmp_path / "reviews.parquet")
+    pd.testing.assert_frame_equal(load_reviews(tmp_path / "reviews.parquet"), reviews)
+    save_reviews(reviews.iloc[:0], tmp_path / "none.parquet")
+    assert load_reviews(tmp_path / "none.parquet").columns.tolist() == reviews.columns.tolist()
