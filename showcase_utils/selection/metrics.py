@@ -1,0 +1,106 @@
+"""Metrics of image selection: Precision@K, Recall@K, F1@K against the user's own photos, and Div@K."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from showcase_utils.metric import Metric
+
+NO_PICK = -1
+
+
+class PrecisionRecallF1(NamedTuple):
+    """The three metrics, each with ``value``, ``variant`` and ``per_sample``."""
+
+    precision: Metric
+    recall: Metric
+    f1: Metric
+
+    @property
+    def value(self) -> tuple[float, float, float]:
+        return self.precision.value, self.recall.value, self.f1.value
+
+    @property
+    def variant(self) -> str:
+        return "; ".join(metric.variant for metric in self)
+
+
+def precision_recall_f1(
+    chosen: Sequence[Hashable] | Sequence[Sequence[Hashable]],
+    relevant: Iterable[Hashable] | Sequence[Iterable[Hashable]],
+    k: int,
+) -> PrecisionRecallF1:
+    """How many of the first k chosen photos are ones the user really posted (paper, section 5).
+
+    Precision@k = hits / k, also where fewer than k were chosen; Recall@k = hits / |relevant|; F1@k their harmonic
+    mean, 0 without a hit. Each is taken per sample, then averaged over samples. ``chosen`` in pick order and
+    ``relevant`` hold ids, of one sample or of many; an index of −1 means no pick. Raises ``ValueError`` for k < 1,
+    lengths that differ, a photo chosen twice, or a sample without relevant photos.
+    """
+    if k < 1:
+        raise ValueError(f"k = {k}: must be at least 1")
+    one = len(chosen) == 0 or isinstance(chosen[0], (str, int, np.integer)) or getattr(chosen[0], "ndim", 1) == 0
+    chosen_lists = [chosen] if one else list(chosen)
+    relevant_sets = [_ids(relevant)] if one else [_ids(ids) for ids in relevant]
+    if len(chosen_lists) != len(relevant_sets):
+        raise ValueError(f"{len(chosen_lists)} samples chosen, but {len(relevant_sets)} with relevant photos")
+    hits = np.zeros(len(chosen_lists))
+    sizes = np.array([len(ids) for ids in relevant_sets], dtype=float)
+    for sample, picks in enumerate(chosen_lists):
+        ids = [item for item in _plain(picks) if item != NO_PICK][:k]
+        if len(set(ids)) < len(ids):
+            raise ValueError(f"sample {sample}: a photo is chosen twice: {ids}")
+        if not relevant_sets[sample]:
+            raise ValueError(f"sample {sample}: no relevant photos, so recall is not defined; leave the sample out")
+        hits[sample] = len(relevant_sets[sample].intersection(ids))
+    precision, recall = hits / k, hits / sizes
+    f1 = 2 * hits / (k + sizes)  # the harmonic mean of the two, written so that no hit gives 0
+    return PrecisionRecallF1(
+        _mean(precision, f"Precision@{k}, hits / k, mean over samples"),
+        _mean(recall, f"Recall@{k}, hits / relevant, mean over samples"),
+        _mean(f1, f"F1@{k}, per sample, mean over samples"),
+    )
+
+
+def diversity(features: ArrayLike | Sequence[ArrayLike], k: int) -> Metric:
+    """Div@k: the mean of 1 − cosine over the pairs among the first k chosen photos (paper, section 5).
+
+    ``features`` in pick order: [m, d] of one set, [s, m, d] of many, or a list of [m, d] of any lengths. A set of
+    fewer than two photos has no pair: its ``per_sample`` is nan and the mean leaves it out.
+    Raises ``ValueError`` for k < 2 or a zero row.
+    """
+    if k < 2:
+        raise ValueError(f"k = {k}: diversity needs pairs, so k must be at least 2")
+    if getattr(features, "ndim", None) == 2 or (len(features) and np.ndim(features[0]) == 1):
+        features = [features]
+    sets = [np.asarray(rows, dtype=np.float64)[:k] for rows in features]
+    total, size = np.zeros(len(sets)), np.array([len(rows) for rows in sets], dtype=float)
+    for sample, rows in enumerate(sets):
+        if len(rows):
+            norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+            if not norms.all():
+                raise ValueError(f"set {sample}: a feature row is zero, so its cosine is not defined")
+            centre = (1 / norms) @ rows  # Σ cos over pairs = (|Σ x|² − m) / 2 for unit x
+            total[sample] = (centre @ centre - len(rows)) / 2
+    pairs = size * (size - 1) / 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = np.where(pairs > 0, 1 - total / pairs, np.nan)
+    return _mean(values, f"Div@{k}, mean of 1 - cosine over chosen pairs, mean over sets of at least two")
+
+
+def _mean(values: np.ndarray, variant: str) -> Metric:
+    defined = values[~np.isnan(values)]
+    return Metric(float(defined.mean()) if len(defined) else float("nan"), variant, values)
+
+
+def _ids(ids: Iterable[Hashable]) -> set[Hashable]:
+    return {item for item in _plain(ids) if item != NO_PICK}
+
+
+def _plain(ids: Iterable[Hashable]) -> list[Hashable]:
+    """Ids as plain Python values, so that array and tensor elements compare and hash as they should."""
+    return ids.tolist() if hasattr(ids, "tolist") else list(ids)

@@ -1,0 +1,115 @@
+"""The profile model: how relevant a candidate photo is to a user (paper, section 4.1)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from showcase_utils.selection import dpp
+from showcase_utils.selection.pools import Batch
+
+PROFILES = ("img", "text", "img+text")
+WEIGHTS, CONFIG = "model.safetensors", "model.json"
+ALMOST_ONE = 0.999  # a learned α starts below 1, where its logit is finite
+
+
+class ProfileModel(nn.Module):
+    """Two towers whose outputs' inner product is the relevance r, and the kernel's α and σ.
+
+    With CLIP features of d = 512 the towers are the paper's: user (512 or 1024)→512→512→256→128, photo
+    512→512→512→256→128, ReLU between; for another d the widths follow as d, d, d/2, d/4. Inputs are standardised
+    with the training pools' statistics (ours): CLIP features lie in a narrow cone, and what tells two photos apart
+    is a small part of them. A profile that is unknown (zero) stays zero: the average user.
+
+    Quality is q = exp(r / 2), hence L_ii = e^r (Kulesza & Taskar's log-linear quality). The paper does not say how
+    the product is made positive; this choice is ours. So is the scalar b in r = ⟨user, photo⟩ + b: it carries how
+    many photos users post, which the likelihood asks for too, and leaves the towers to say which. It shifts all
+    photos alike, so it changes no ranking and no greedy pick.
+    """
+
+    def __init__(
+        self, dim: int, profile: str, alpha: float, sigma: float, learn_kernel: bool, log_odds: float = 0.0
+    ) -> None:
+        super().__init__()
+        if profile not in PROFILES:
+            raise ValueError(f"profile '{profile}': give one of {', '.join(PROFILES)}")
+        self.dim, self.profile, self.learn_kernel = dim, profile, learn_kernel
+        self.inputs = nn.ModuleDict({part: Standardise(dim) for part in ("photo", *profile.split("+"))})
+        self.user = _tower(dim * len(profile.split("+")), dim)
+        self.photo = _tower(dim, dim)
+        self.bias = nn.Parameter(torch.tensor(float(log_odds)))
+        alpha_, log_sigma = torch.tensor(float(alpha)), torch.tensor(float(sigma)).log()
+        if learn_kernel:
+            self.alpha_logit = nn.Parameter(torch.logit(alpha_.clamp(max=ALMOST_ONE)))
+            self.log_sigma = nn.Parameter(log_sigma)
+        else:
+            self.register_buffer("fixed_alpha", alpha_)
+            self.register_buffer("log_sigma", log_sigma)
+
+    @property
+    def alpha(self) -> Tensor:
+        return torch.sigmoid(self.alpha_logit) if self.learn_kernel else self.fixed_alpha
+
+    @property
+    def sigma(self) -> Tensor:
+        return self.log_sigma.exp()
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Relevance r of every candidate, (B, n); of padding too, to be masked by ``batch.present``."""
+        parts = {"img": batch.image_profile, "text": batch.text_profile}
+        profile = [self.inputs[part](parts[part]) for part in self.profile.split("+")]
+        users = self.user(torch.cat(profile, dim=-1))  # (B, d/4)
+        photos = self.photo(self.inputs["photo"](batch.photos))  # (U, d/4)
+        return (users.unsqueeze(1) * photos[batch.position]).sum(-1) + self.bias
+
+    def kernel(self, batch: Batch, theta: float = 0.5) -> Tensor:
+        """The DPP kernel L of every sample, (B, n, n); θ = ½ is the one that is trained."""
+        return dpp.kernel(dpp.trade_off(self(batch), theta), batch.features, self.alpha, self.sigma)
+
+    def save_pretrained(self, folder: Path) -> None:
+        """Write weights (safetensors) and shape (JSON) into a folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file({name: value.contiguous() for name, value in self.state_dict().items()}, folder / WEIGHTS)
+        shape = {"dim": self.dim, "profile": self.profile, "learn_kernel": self.learn_kernel}
+        (folder / CONFIG).write_text(json.dumps(shape) + "\n", encoding="utf-8")
+
+    @classmethod
+    def from_pretrained(cls, folder: Path, device: str | torch.device = "cpu") -> ProfileModel:
+        """The model that `save_pretrained` wrote. Raises ``FileNotFoundError`` if the folder holds none."""
+        if not (folder / CONFIG).is_file():
+            raise FileNotFoundError(f"no selection model in {folder}: run notebook 03_dpp_selection")
+        shape = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        model = cls(shape["dim"], shape["profile"], 0.5, 1.0, shape["learn_kernel"])
+        model.load_state_dict(load_file(folder / WEIGHTS))
+        return model.to(device).eval()
+
+
+class Standardise(nn.Module):
+    """Subtract the mean and divide by the deviation of each feature; rows of zeros stay zeros."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(dim))
+        self.register_buffer("deviation", torch.ones(dim))
+
+    def fit(self, rows: Tensor) -> None:
+        """Take mean and deviation from ``rows`` (m, d), zero rows apart; with fewer than two others, change nothing."""
+        rows = rows[rows.any(-1)]
+        if len(rows) > 1:
+            self.mean.copy_(rows.mean(0))
+            self.deviation.copy_(rows.std(0).clamp(min=1e-6))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.where(x.any(-1, keepdim=True), (x - self.mean) / self.deviation, 0.0)
+
+
+def _tower(inputs: int, dim: int) -> nn.Sequential:
+    widths = [inputs, dim, dim, dim // 2, dim // 4]
+    layers: list[nn.Module] = []
+    for before, after in zip(widths, widths[1:], strict=False):
+        layers += [nn.Linear(before, after), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])

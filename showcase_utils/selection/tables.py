@@ -1,0 +1,139 @@
+"""Tables over samples: means with intervals, strata, and paired differences between methods."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+METRICS = ("precision", "recall", "f1", "diversity")
+POOL_EDGES = (0, 10, 20, 40, 80, np.inf)
+LITTLE = 0.1  # of the other's mean: how much relevance still counts as "little" lost; our reading of the claim
+CLAIM_ONE = (  # claim, one, other, metric, and what the difference must exceed: 0, or minus a share of the other
+    ("personalised beats random", ("dpp", "img+text"), ("random", "none"), "f1", 0.0),
+    ("img+text ≥ img", ("dpp", "img+text"), ("dpp", "img"), "f1", 0.0),
+    ("img > text", ("dpp", "img"), ("dpp", "text"), "f1", 0.0),
+    ("the DPP costs little relevance", ("dpp", "img+text"), ("top_k_learned", "img+text"), "f1", LITTLE),
+    ("the DPP buys diversity", ("dpp", "img+text"), ("top_k_learned", "img+text"), "diversity", 0.0),
+)
+
+Name = tuple[str, str]  # method, profile
+
+
+def evaluable(scores: pd.DataFrame, split: str = "test") -> pd.DataFrame:
+    """The rows that tables are made of: one split, pools with more candidates than picks."""
+    return scores[(scores["split"] == split) & scores["evaluable"]]
+
+
+def method_table(scores: pd.DataFrame, by: Sequence[str] = (), draws: int = 1000, seed: int = 0) -> pd.DataFrame:
+    """Mean of each metric per method and profile (and the columns ``by``), with F1's and Div's 95 % intervals.
+
+    Seeds are averaged within each sample first; intervals resample users, since a user's samples hang together.
+    Indexed by method and profile, sorted by F1 unless ``by`` is given.
+    """
+    keys = ["method", "profile", *by]
+    samples = _per_sample(scores, keys)
+    table = samples.groupby(keys, observed=True)[list(METRICS)].mean()
+    table.insert(0, "samples", samples.groupby(keys, observed=True).size())
+    for metric in ("f1", "diversity"):
+        bounds = [_interval(part, metric, draws, seed) for _, part in samples.groupby(keys, observed=True)]
+        table[[f"{metric}_low", f"{metric}_high"]] = bounds
+    return table if by else table.sort_values("f1", ascending=False)
+
+
+def with_strata(scores: pd.DataFrame) -> pd.DataFrame:
+    """Scores with two columns more: ``pool`` (bands of candidate counts) and ``user`` (none, cold, warm).
+
+    A cold user has one history review, a warm one has more; *none* has none at another business.
+    """
+    labels = [f"{int(low) + 1}–{int(high)}" for low, high in zip(POOL_EDGES, POOL_EDGES[1:-1], strict=False)]
+    labels.append(f"over {int(POOL_EDGES[-2])}")
+    user = np.select([scores["history"] == 0, scores["history"] == 1], ["none", "cold"], default="warm")
+    return scores.assign(
+        pool=pd.cut(scores["candidates"], POOL_EDGES, labels=labels),
+        user=pd.Categorical(user, ["none", "cold", "warm"]),
+    )
+
+
+def paired_difference(
+    scores: pd.DataFrame, one: Name, other: Name, metric: str, draws: int = 1000, seed: int = 0
+) -> pd.Series:
+    """Mean of ``one`` minus ``other`` over the same samples, with its 95 % interval.
+
+    Gives difference, low, high, mean_one, mean_other, samples, users. ``one`` and ``other`` are (method, profile).
+    The bootstrap is paired and resamples users. Samples where the metric is undefined for either are left out.
+    Raises ``ValueError`` if a method is not in ``scores`` or the two share no sample.
+    """
+    sides = []
+    for method, profile in (one, other):
+        part = scores[(scores["method"] == method) & (scores["profile"] == profile)]
+        if part.empty:
+            raise ValueError(f"no scores of method '{method}' with profile '{profile}'")
+        sides.append(_per_sample(part, ["method", "profile"]).set_index("review_id"))
+    left, right = sides
+    difference = (left[metric] - right[metric]).dropna()
+    if difference.empty:
+        raise ValueError(f"{one} and {other} share no sample on which {metric} is defined")
+    paired = pd.DataFrame({"user_id": left["user_id"].reindex(difference.index), metric: difference})
+    low, high = _interval(paired, metric, draws, seed)
+    return pd.Series(
+        {
+            "difference": difference.mean(),
+            "low": low,
+            "high": high,
+            "mean_one": left[metric].reindex(difference.index).mean(),
+            "mean_other": right[metric].reindex(difference.index).mean(),
+            "samples": len(difference),
+            "users": paired["user_id"].nunique(),
+        }
+    )
+
+
+def against_best_baseline(scores: pd.DataFrame, one: Name, metric: str = "f1", draws: int = 1000) -> pd.DataFrame:
+    """``one`` against the best method that learns nothing (the oracle apart), on every metric.
+
+    The baseline is picked by its mean ``metric`` on the validation split, so that the test split does not pick it.
+    """
+    rules = scores["method"].isin(["random", "k_medoids", "top_k_cosine", "mmr_cosine", "dpp_untrained"])
+    means = evaluable(scores, "val").loc[rules].groupby(["method", "profile"])[metric].mean()
+    best: Name = means.idxmax()
+    test = evaluable(scores)
+    rows = {name: paired_difference(test, one, best, name, draws) for name in METRICS}
+    return pd.DataFrame(rows).T.assign(baseline=" ".join(best))
+
+
+def claim_one(scores: pd.DataFrame, draws: int = 1000) -> pd.DataFrame:
+    """The paper's claim about selection, part by part, on the test split: difference, interval, verdict.
+
+    *reproduced*: the whole interval lies above the bound (0; for "costs little" minus a tenth of the other's mean);
+    *contradicted*: the whole interval lies below it; *undecided*: the bound lies inside. Parts whose profiles were
+    not trained are left out.
+    """
+    test = evaluable(scores)
+    there = set(zip(test["method"], test["profile"], strict=True))
+    rows = []
+    for claim, one, other, metric, share in CLAIM_ONE:
+        if {one, other} <= there:
+            row = paired_difference(test, one, other, metric, draws)
+            bound = -share * row["mean_other"]
+            verdict = "reproduced" if row["low"] > bound else "contradicted" if row["high"] < bound else "undecided"
+            rows.append({"claim": claim, "metric": metric, **row, "bound": bound, "verdict": verdict})
+    return pd.DataFrame(rows)
+
+
+def _per_sample(scores: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    group = [*keys, "review_id", "user_id"]
+    return scores.groupby(group, observed=True, sort=True)[list(METRICS)].mean().reset_index()
+
+
+def _interval(samples: pd.DataFrame, metric: str, draws: int, seed: int) -> tuple[float, float]:
+    """95 % percentile interval of the mean, resampling whole users."""
+    defined = samples.dropna(subset=metric)
+    if defined.empty:
+        return float("nan"), float("nan")
+    users = defined.groupby("user_id")[metric].agg(["sum", "count"]).to_numpy()  # (u, 2)
+    drawn = np.random.default_rng(seed).multinomial(len(users), np.full(len(users), 1 / len(users)), size=draws)
+    total = drawn @ users  # (draws, 2)
+    low, high = np.percentile(total[:, 0] / total[:, 1], [2.5, 97.5])
+    return float(low), float(high)

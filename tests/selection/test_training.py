@@ -1,0 +1,139 @@
+"""The profile model learns tastes, stops early, and comes back from disk as it was."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from showcase_utils.config import Selection
+from showcase_utils.selection.profile import ProfileModel
+from showcase_utils.selection.training import (
+    HISTORY,
+    bpr_loss,
+    dpp_loss,
+    mean_loss,
+    new_model,
+    train,
+    train_or_load,
+)
+
+
+@pytest.fixture(scope="module")
+def trained(pools):
+    return train(pools, Selection(epochs=40, patience=10, batch_size=64, lr=3e-3), "img+text", 0, progress=False)
+
+
+def test_towers_have_the_paper_s_widths():
+    model = ProfileModel(512, "img+text", 0.9, 0.5, learn_kernel=True)
+    widths = [layer.weight.shape for layer in model.user if hasattr(layer, "weight")]
+    assert widths == [(512, 1024), (512, 512), (256, 512), (128, 256)]
+    assert model.photo[0].weight.shape == (512, 512)
+    with pytest.raises(ValueError, match="profile 'taste'"):
+        ProfileModel(512, "taste", 0.9, 0.5, learn_kernel=True)
+
+
+def test_each_profile_reads_its_own_inputs(pools):
+    batch = pools.batch(pools.rows("test"))
+    for profile, reads in [("img", {"image"}), ("text", {"text"}), ("img+text", {"image", "text"})]:
+        model = new_model(pools, Selection(), profile, seed=0)
+        before = model(batch)
+        for part in ("image", "text"):
+            changed = replace(batch, **{f"{part}_profile": -getattr(batch, f"{part}_profile")})
+            assert torch.equal(before, model(changed)) == (part not in reads)
+
+
+def test_losses_are_their_formulas(pools):
+    rows = pools.rows("train", informative=True)[:6]
+    batch, model = pools.batch(rows), new_model(pools, Selection(alpha=0.8, sigma=0.4), "img", seed=1)
+    relevance, dpp_values, bpr_values = model(batch), dpp_loss(model, batch), bpr_loss(model, batch)
+    for b in range(len(rows)):
+        own, there = batch.chosen[b], batch.present[b]
+        L = model.kernel(batch)[b][there][:, there]
+        chosen = own[there]
+        expected = torch.logdet(L + torch.eye(len(L))) - torch.logdet(L[chosen][:, chosen])
+        torch.testing.assert_close(dpp_values[b], expected, rtol=1e-6, atol=1e-6)
+        pairs = [-torch.log(torch.sigmoid(i - j)) for i in relevance[b][own] for j in relevance[b][there & ~own]]
+        torch.testing.assert_close(bpr_values[b], torch.stack(pairs).mean(), rtol=1e-5, atol=1e-5)
+
+
+def test_the_likelihood_rises_and_beats_a_model_that_knows_no_user(pools, trained):
+    model, table = trained
+    assert table["train_loss"].iloc[-1] < table["train_loss"].iloc[1] - 0.5
+    rows = pools.rows("test", informative=True)
+    loss = mean_loss(model, pools, rows)
+    blind = replace(pools, image_profiles=0 * pools.image_profiles, text_profiles=0 * pools.text_profiles)
+    assert loss < mean_loss(new_model(pools, Selection(), "img+text", 0), pools, rows) - 0.3
+    assert loss < mean_loss(model, blind, rows) - 0.3
+
+
+def test_the_best_epoch_is_kept(pools, trained):
+    model, table = trained
+    assert table["best"].sum() == 1
+    best = table.loc[table["best"]].iloc[0]
+    assert best["val_loss"] == table["val_loss"].min()
+    assert mean_loss(model, pools, pools.rows("val", informative=True)) == pytest.approx(best["val_loss"], rel=1e-6)
+    assert model.alpha.item() == pytest.approx(best["alpha"]) and model.sigma.item() == pytest.approx(best["sigma"])
+
+
+def test_patience_ends_training(pools):
+    settings = Selection(lr=3.0, epochs=30, patience=2, batch_size=512)
+    _, table = train(pools, settings, "img", 0, objective="bpr", progress=False)
+    assert len(table) - 1 - table["val_loss"].argmin() == 2 and len(table) < 31
+
+
+def test_set_kernels_stay_and_learned_ones_move(pools, trained):
+    model, _ = train(pools, Selection(epochs=2, alpha=1.0, sigma=0.3, learn_kernel=False), "img", 0, progress=False)
+    assert model.alpha.item() == 1 and model.sigma.item() == pytest.approx(0.3)
+    assert trained[0].sigma.item() != pytest.approx(0.5, abs=1e-4)
+    assert 0 < trained[0].alpha.item() < 1
+
+
+def test_chunks_do_not_change_the_gradient(pools):
+    rows = pools.rows("train", informative=True)[:40]
+    gradients = []
+    for cells in (2_000, 10**9):
+        model = new_model(pools, Selection(), "img", seed=0)
+        for chunk in pools.chunks(rows, cells):
+            dpp_loss(model, pools.batch(chunk)).sum().backward()
+        gradients.append(torch.cat([p.grad.flatten() for p in model.parameters()]))
+    torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-4, atol=1e-3)
+    assert gradients[0].abs().max() > 0.1
+
+
+def test_checkpoints_resume_and_seeds_repeat(pools, settings, tmp_path, monkeypatch):
+    settings = settings.model_copy(update={"epochs": 2})
+    arguments = (pools, settings, "img", 3, "cpu", "dpp", False)
+    model, table = train_or_load(tmp_path / "a", *arguments)
+    train_or_load(tmp_path / "b", *arguments)
+    for name in ("model.safetensors", "model.json", HISTORY):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    (tmp_path / "b" / HISTORY).unlink()  # as if killed before the end
+    calls = []
+    monkeypatch.setattr("showcase_utils.selection.training.train", lambda *a: calls.append(a) or train(*a))
+    again, same = train_or_load(tmp_path / "a", *arguments)
+    assert not calls and same.equals(table)
+    batch = pools.batch(np.arange(4))
+    assert torch.equal(model(batch), again(batch))
+    train_or_load(tmp_path / "b", *arguments)
+    assert len(calls) == 1
+    with pytest.raises(FileNotFoundError, match="03_dpp_selection"):
+        ProfileModel.from_pretrained(tmp_path)
+
+
+def test_duplicates_in_a_review_need_alpha_below_one(pools):
+    row = next(r for r in pools.rows("train", informative=True) if len(pools.relevant[r]) > 1)
+    features = pools.features.copy()
+    own = pools.candidates[row][pools.relevant[row]]
+    features[own[0]] = features[own[1]]
+    copies = replace(pools, features=features)
+    fixed = new_model(copies, Selection(alpha=1.0, learn_kernel=False), "img", 0)
+    with pytest.raises(ValueError, match="selection.alpha"):
+        dpp_loss(fixed, copies.batch([row]))
+    assert torch.isfinite(dpp_loss(new_model(copies, Selection(), "img", 0), copies.batch([row]))).all()
+
+
+def test_empty_splits_are_named(pools, settings):
+    only_train = pools.samples.assign(split="train")
+    with pytest.raises(ValueError, match="0 validation pools"):
+        train(replace(pools, samples=only_train), settings, "img", 0, progress=False)
