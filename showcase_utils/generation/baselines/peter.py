@@ -1,0 +1,74 @@
+"""PETER (Li et al. 2021): a transformer over [user, item, words] that also predicts the words from the item alone.
+
+The split is by user, so every user at test is new: unseen users (and places) share one embedding, number 0. It is
+trained by giving it to a tenth of the training samples. The original's rating loss is left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers.modeling_outputs import ModelOutput
+
+from showcase_utils.generation.baselines.base import Baseline, BaselineConfig, Positions, causal
+from showcase_utils.generation.model import IGNORED
+
+UNKNOWN = 0
+FORGET = 0.1  # share of training samples whose user, and whose item, is unknown
+
+
+@dataclass
+class Identities(ModelOutput):
+    pair: Tensor | None = None  # (B, 2, width), user and item
+
+
+class IdentityEncoder(nn.Module):
+    main_input_name = "user"
+
+    def __init__(self, config: BaselineConfig):
+        super().__init__()
+        self.users = nn.Embedding(config.users, config.width)
+        self.items = nn.Embedding(config.items, config.width)
+
+    def forward(self, user: Tensor, item: Tensor, **unused: Any) -> Identities:
+        """Numbers of users and items, (B, 1); 0 is unknown."""
+        if self.training:
+            user, item = (ids * (torch.rand(ids.shape, device=ids.device) >= FORGET) for ids in (user, item))
+        return Identities(pair=torch.cat([self.users(user), self.items(item)], dim=1))
+
+
+class Peter(Baseline):
+    """Self-attention in which user and item see each other, and each word both and the words before it."""
+
+    main_input_name = "user"
+    reads = ("ids",)
+
+    def __init__(self, config: BaselineConfig):
+        super().__init__(config)
+        self.encoder = IdentityEncoder(config)
+        self.positions = Positions(config.max_tokens + 3, config.width)
+        layer = nn.TransformerEncoderLayer(
+            config.width, config.heads, 4 * config.width, config.dropout, batch_first=True, norm_first=True
+        )
+        self.layers = nn.TransformerEncoder(layer, config.layers, nn.LayerNorm(config.width), False)
+        self.post_init()
+
+    def states(self, tokens: Tensor, encoded: Identities) -> Tensor:
+        return self._read(self.words(tokens), encoded)[:, 2:]
+
+    def context_loss(self, labels: Tensor, encoded: Identities) -> Tensor:
+        """Context prediction: the words of the text, in any order, from the item's position alone."""
+        empty = encoded.pair[:, :0]
+        scores = self.head(self._read(empty, encoded)[:, 1]).float().log_softmax(dim=-1)  # (B, vocabulary)
+        spoken = labels != IGNORED
+        return F.nll_loss(scores.repeat_interleave(spoken.sum(1), dim=0), labels[spoken])
+
+    def _read(self, words: Tensor, encoded: Identities) -> Tensor:
+        hidden = self.dropout(self.positions(torch.cat([encoded.pair, words], dim=1)))  # (B, 2 + T, width)
+        mask = causal(hidden.shape[1], hidden.device)
+        mask[0, 1] = False  # the PETER mask: the user may look at the item
+        return self.layers(hidden, mask=mask)

@@ -1,0 +1,87 @@
+"""Ref2Seq (Ni et al. 2019): reviews of the user and of the item as references, GRUs with attention to both.
+
+References are reviews of GEST-s2: the user's history, and what users of the training split wrote of the place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers.modeling_outputs import ModelOutput
+
+from showcase_utils.generation.baselines.base import Baseline, BaselineConfig
+from showcase_utils.generation.model import IGNORED
+
+
+@dataclass
+class References(ModelOutput):
+    user: Tensor | None = None  # (B, L, width), the states of a GRU over the user's reviews
+    user_mask: Tensor | None = None  # (B, L)
+    item: Tensor | None = None  # (B, L', width)
+    item_mask: Tensor | None = None
+    first: Tensor | None = None  # (B, width), where the decoder starts
+
+
+class ReferenceEncoder(nn.Module):
+    """A GRU in both directions over the tokens of the references, the start token in front of them."""
+
+    main_input_name = "user_reference"
+
+    def __init__(self, config: BaselineConfig):
+        super().__init__()
+        self.start = config.decoder_start_token_id
+        self.words = nn.Embedding(config.vocab_size, config.width)
+        self.dropout = nn.Dropout(config.dropout)
+        self.user = nn.GRU(config.width, config.width // 2, batch_first=True, bidirectional=True)
+        self.item = nn.GRU(config.width, config.width // 2, batch_first=True, bidirectional=True)
+        self.bridge = nn.Linear(2 * config.width, config.width)
+
+    def forward(self, user_reference: Tensor, item_reference: Tensor, **unused: Any) -> References:
+        """Token ids (B, L) and (B, L'), −100 where padded."""
+        (user, user_mask), (item, item_mask) = (
+            self._read(self.user, user_reference),
+            self._read(self.item, item_reference),
+        )
+        means = [
+            (states * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True)
+            for states, mask in ((user, user_mask), (item, item_mask))
+        ]
+        first = self.bridge(torch.cat(means, dim=-1)).tanh()
+        return References(user=user, user_mask=user_mask, item=item, item_mask=item_mask, first=first)
+
+    def _read(self, gru: nn.GRU, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        tokens = torch.cat([tokens.new_full((len(tokens), 1), self.start), tokens], dim=1)
+        mask = tokens != IGNORED
+        embedded = self.dropout(self.words(tokens.masked_fill(~mask, self.start)))
+        packed = nn.utils.rnn.pack_padded_sequence(embedded, mask.sum(1).cpu(), batch_first=True, enforce_sorted=False)
+        states, _ = nn.utils.rnn.pad_packed_sequence(gru(packed)[0], batch_first=True, total_length=tokens.shape[1])
+        return states, mask
+
+
+class Ref2Seq(Baseline):
+    """GRU decoder; at each word it attends to the user's and to the item's references."""
+
+    main_input_name = "user_reference"
+    reads = ("references",)
+
+    def __init__(self, config: BaselineConfig):
+        super().__init__(config)
+        self.encoder = ReferenceEncoder(config)
+        self.gru = nn.GRU(config.width, config.width, batch_first=True)
+        self.user_query, self.item_query = (nn.Linear(config.width, config.width) for _ in range(2))
+        self.fusion = nn.Linear(3 * config.width, config.width)
+        self.post_init()
+
+    def states(self, tokens: Tensor, encoded: References) -> Tensor:
+        hidden, _ = self.gru(self.dropout(self.words(tokens)), encoded.first.unsqueeze(0).contiguous())
+        user = _attend(self.user_query(hidden), encoded.user, encoded.user_mask)
+        item = _attend(self.item_query(hidden), encoded.item, encoded.item_mask)
+        return self.dropout(self.fusion(torch.cat([hidden, user, item], dim=-1)).tanh())
+
+
+def _attend(queries: Tensor, states: Tensor, mask: Tensor) -> Tensor:
+    """(B, T, width), (B, L, width), (B, L) → (B, T, width)."""
+    return nn.functional.scaled_dot_product_attention(queries, states, states, mask.unsqueeze(1))

@@ -1,0 +1,48 @@
+"""ST, Show and Tell (Vinyals et al. 2015): an LSTM that is shown the image first, then the words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers.modeling_outputs import ModelOutput
+
+from showcase_utils.generation.baselines.base import Baseline, BaselineConfig, FeatureProjection
+
+
+@dataclass
+class Shown(ModelOutput):
+    image: Tensor | None = None  # (B, width)
+
+
+class ImageEncoder(nn.Module):
+    """The mean of a sample's photos, projected: the original is shown one image. No photo is a zero vector."""
+
+    main_input_name = "images"
+
+    def __init__(self, config: BaselineConfig):
+        super().__init__()
+        self.projection = FeatureProjection(config)
+
+    def forward(self, images: Tensor, image_mask: Tensor, **unused: Any) -> Shown:
+        weights = image_mask.to(images.dtype).unsqueeze(-1)
+        return Shown(image=self.projection((images * weights).sum(1) / weights.sum(1).clamp(min=1)))
+
+
+class ShowAndTell(Baseline):
+    """LSTM(image, start, y_1, …, y_{t−1}) → y_t."""
+
+    main_input_name = "images"
+
+    def __init__(self, config: BaselineConfig):
+        super().__init__(config)
+        self.encoder = ImageEncoder(config)
+        self.lstm = nn.LSTM(config.width, config.width, batch_first=True)
+        self.post_init()
+
+    def states(self, tokens: Tensor, encoded: Shown) -> Tensor:
+        shown = torch.cat([encoded.image.unsqueeze(1), self.words(tokens)], dim=1)  # (B, 1 + T, width)
+        hidden, _ = self.lstm(self.dropout(shown))
+        return self.dropout(hidden[:, 1:])

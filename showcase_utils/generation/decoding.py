@@ -1,0 +1,56 @@
+"""Texts of a trained system for every sample of a dataset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from showcase_utils.devices import resolve_device
+from showcase_utils.generation.dataset import ShowcaseDataset, collate
+
+
+@torch.inference_mode()
+def generate_texts(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    dataset: ShowcaseDataset,
+    system: str,
+    seed: int,
+    batch_size: int = 64,
+    device: str = "auto",
+    progress: bool = True,
+    **strategy: Any,
+) -> pd.DataFrame:
+    """One row per sample, in the dataset's order: system, seed, ids, image_ids shown, text, reference.
+
+    ``strategy`` goes to ``generate`` (``num_beams``, ``do_sample``, ``top_p``, …); greedy without it, as in the paper.
+    Sampling draws from ``seed``; the global generator is left as it was. Texts are lower case, as the targets are.
+    """
+    place = resolve_device(device)
+    model = model.to(place).eval()
+    sizes = np.array([len(sample["images"]) + len(sample["history"]) for sample in dataset])
+    order = np.argsort(-sizes, kind="stable")  # samples of like size share a batch; the largest comes first
+    texts = np.empty(len(dataset), dtype=object)
+    with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+        torch.manual_seed(seed)
+        for start in tqdm(range(0, len(order), batch_size), desc=f"decoding {system}", disable=not progress):
+            rows = order[start : start + batch_size]
+            batch = model_inputs([dataset[row] for row in rows], place)
+            generated = model.generate(**batch, **strategy)
+            texts[rows] = [text.strip() for text in tokenizer.batch_decode(generated, skip_special_tokens=True)]
+    shown = dataset.reviews[["review_id", "user_id", "business_id", "image_ids"]]
+    return shown.assign(system=system, seed=seed, text=texts, reference=dataset.texts)[
+        ["system", "seed", "review_id", "user_id", "business_id", "image_ids", "text", "reference"]
+    ]
+
+
+def model_inputs(samples: list[dict[str, Any]], device: torch.device) -> dict[str, Tensor]:
+    """A batch without its targets, on the device: what a model may see when it writes."""
+    batch = collate(samples)
+    return {name: value.to(device) for name, value in batch.items() if name not in ("labels", "swapped")}

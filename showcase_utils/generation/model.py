@@ -1,0 +1,362 @@
+"""The generator of showcases: photos and past reviews in, an explanation out (paper, section 4.2).
+
+    Z^V = W^V v,  Z^R = W^R r,  [H^V; H^R] = MMA([Z^V; Z^R]),  y_t ~ GPT-2(y_<t, [H^V; H^R])
+
+Photos and reviews enter as CLIP features. Both are sets: no positions are added, only a modality's embedding.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    GenerationMixin,
+    GPT2LMHeadModel,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers import initialization as init
+from transformers.configuration_utils import SubConfigSpec
+from transformers.modeling_outputs import ModelOutput
+from transformers.models.gpt2.configuration_gpt2 import GPT2Config
+from transformers.utils import logging as transformers_logging
+
+IGNORED = -100  # a label that is no token: padding
+EMBEDDED_DECODER = Path(__file__).parent.parent / "backbones" / "gpt2"
+
+
+class ShowcaseConfig(PreTrainedConfig):
+    """Shapes of a ShowcaseGenerator; ``decoder`` is the whole configuration of its GPT-2."""
+
+    model_type = "showcase"
+    sub_configs_defaults = {"decoder": SubConfigSpec(config_class=GPT2Config)}
+
+    decoder: GPT2Config | dict | None = None
+    feature_dim: int = 512
+    modalities: Literal["image", "text", "both"] = "both"
+    encoder_layers: int = 3
+    contrast_visual: bool = False
+    contrast_history: bool = False
+    initializer_range: float = 0.02
+    is_encoder_decoder: bool | None = True
+    bos_token_id: int | None = None
+    eos_token_id: int | list[int] | None = None
+    pad_token_id: int | None = None
+    decoder_start_token_id: int | None = None
+
+
+@dataclass
+class Encoded(ModelOutput):
+    """H^V and H^R side by side."""
+
+    last_hidden_state: Tensor | None = None  # (B, m, h), photos first
+    attention_mask: Tensor | None = None  # (B, m), False where padded
+    is_visual: Tensor | None = None  # (B, m)
+
+
+@dataclass
+class ShowcaseOutput(ModelOutput):
+    """``loss`` is L_CE, there with labels; logits only without. The rest is there where its head φ is."""
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None  # (B, T, vocabulary)
+    visual: Tensor | None = None  # Ĥ^V, (B, h)
+    history: Tensor | None = None  # Ĥ^R, (B, h)
+    target: Tensor | None = None  # Ĥ^Y, (B, h)
+    swapped: Tensor | None = None  # Ĥ^{ent(Y)}, (B, h)
+    past_key_values: Any = None
+    encoder_outputs: Encoded | None = None
+    cross_attentions: tuple[Tensor, ...] | None = None
+
+
+class MultiModalEncoder(nn.Module):
+    """MMA: projections W^V and W^R, modality embeddings, stacked self-attention over both modalities.
+
+    A sample without photos (or without history) gets one learned vector in their place, so that no row of the
+    attention is empty.
+    """
+
+    main_input_name = "images"
+
+    def __init__(self, config: ShowcaseConfig):
+        super().__init__()
+        size = config.decoder.n_embd
+        self.modalities = {"image": ("images",), "text": ("history",)}.get(config.modalities, ("images", "history"))
+        self.projection = nn.ModuleDict(
+            {name: nn.Linear(config.feature_dim, size, bias=False) for name in self.modalities}
+        )
+        self.modality = nn.Parameter(torch.empty(len(self.modalities), size))
+        self.missing = nn.Parameter(torch.empty(len(self.modalities), size))
+        layer = nn.TransformerEncoderLayer(
+            size,
+            config.decoder.n_head,
+            4 * size,
+            config.decoder.resid_pdrop,
+            "gelu",
+            batch_first=True,
+            norm_first=True,
+        )
+        self.layers = nn.TransformerEncoder(
+            layer, config.encoder_layers, nn.LayerNorm(size), enable_nested_tensor=False
+        )
+
+    def forward(
+        self,
+        images: Tensor | None = None,
+        image_mask: Tensor | None = None,
+        history: Tensor | None = None,
+        history_mask: Tensor | None = None,
+        **unused: Any,
+    ) -> Encoded:
+        """Features (B, m, d) with masks (B, m), True where there is one → ``Encoded``; masks default to all True."""
+        given = {"images": (images, image_mask), "history": (history, history_mask)}
+        hidden, present, visual = [], [], []
+        for name in self.modalities:
+            tokens, mask = self._tokens(name, *given[name])
+            hidden.append(tokens)
+            present.append(mask)
+            visual.append(torch.full_like(mask, name == "images"))
+        mask = torch.cat(present, dim=1)  # (B, m)
+        hidden = self.layers(torch.cat(hidden, dim=1), src_key_padding_mask=~mask)  # (B, m, h)
+        return Encoded(last_hidden_state=hidden, attention_mask=mask, is_visual=torch.cat(visual, dim=1))
+
+    def _tokens(self, name: str, features: Tensor | None, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        if features is None:
+            raise ValueError(f"this model reads {' and '.join(self.modalities)}: give '{name}', (B, m, d)")
+        width = self.projection[name].in_features
+        if features.ndim != 3 or features.shape[-1] != width:
+            raise ValueError(f"'{name}' must be (B, m, {width}), not {tuple(features.shape)}")
+        if mask is None:
+            mask = torch.ones(features.shape[:2], dtype=torch.bool, device=features.device)
+        if features.shape[1] == 0:
+            features, mask = features.new_zeros(len(features), 1, width), mask.new_zeros(len(features), 1)
+        mask = mask.bool()
+        row = self.modalities.index(name)
+        tokens = self.projection[name](features.to(self.projection[name].weight.dtype)) + self.modality[row]
+        none = ~mask.any(dim=1)  # (B,)
+        first = torch.where(none.unsqueeze(1), self.missing[row], tokens[:, 0])  # (B, h)
+        tokens = torch.cat([first.unsqueeze(1), tokens[:, 1:]], dim=1)
+        return tokens, torch.cat([(mask[:, 0] | none).unsqueeze(1), mask[:, 1:]], dim=1)
+
+
+class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
+    """MMA encoder and GPT-2 decoder with cross-attention; ``generate`` is transformers' own.
+
+    Inputs: ``images`` (B, photos, d) and ``history`` (B, reviews, d), CLIP features, with boolean ``image_mask`` and
+    ``history_mask``; ``labels`` (B, T) token ids that end with the end token and are −100 behind it.
+    """
+
+    config_class = ShowcaseConfig
+    base_model_prefix = "showcase"
+    main_input_name = "images"
+    supports_gradient_checkpointing = True
+    _supports_sdpa = True
+    _supports_flash_attn = True
+
+    def __init__(self, config: ShowcaseConfig):
+        super().__init__(config)
+        size = config.decoder.n_embd
+        self.main_input_name = "history" if config.modalities == "text" else "images"
+        self.encoder = MultiModalEncoder(config)
+        self.encoder.main_input_name = self.main_input_name
+        self.decoder = GPT2LMHeadModel(config.decoder)
+        # φ: only those the losses use, for a parameter without gradient stops distributed training
+        used = {"visual": config.contrast_visual, "history": config.contrast_history}
+        used["target"] = config.contrast_visual or config.contrast_history
+        self.phi = nn.ModuleDict(
+            {
+                name: nn.Sequential(nn.Linear(size, size), nn.ReLU(), nn.Linear(size, size))
+                for name, wanted in used.items()
+                if wanted
+            }
+        )
+        if config.decoder.tie_word_embeddings:
+            self._keys_to_ignore_on_save = {"decoder.lm_head.weight"}  # the word embeddings, saved once
+        self.post_init()
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)
+        if isinstance(module, MultiModalEncoder):
+            for projection in module.projection.values():
+                # CLIP features are unit vectors: the entries of Z then have unit variance, as a residual stream needs
+                init.normal_(projection.weight, std=1.0)
+            init.normal_(module.modality, std=self.config.initializer_range)
+            init.normal_(module.missing, std=self.config.initializer_range)
+
+    @classmethod
+    def from_decoder(cls, decoder: str | os.PathLike, max_tokens: int = 64, **shapes: Any) -> ShowcaseGenerator:
+        """A fresh model around a causal GPT-2: ``embedded``, a hub name, or a folder in transformers' format.
+
+        ``shapes`` are fields of ``ShowcaseConfig``. All weights of the checkpoint are taken; the encoder, φ and the
+        cross-attention are new. ``max_tokens`` bounds what ``generate`` writes.
+
+        Raises ``ValueError`` when the checkpoint is no causal GPT-2 with an end token, ``OSError`` when there is none.
+        """
+        source = decoder_source(decoder)
+        decoder_config = AutoConfig.from_pretrained(source)
+        if not isinstance(decoder_config, GPT2Config) or decoder_config.eos_token_id is None:
+            raise ValueError(f"decoder '{decoder}' is a '{decoder_config.model_type}': give a GPT-2 with an end token")
+        eos, pad = decoder_config.eos_token_id, decoder_config.pad_token_id
+        start = eos if decoder_config.bos_token_id is None else decoder_config.bos_token_id
+        with quietly():
+            plain = AutoModelForCausalLM.from_pretrained(source)
+        decoder_config.add_cross_attention = True
+        if decoder_config.activation_function == "gelu_new":
+            decoder_config.activation_function = "gelu_pytorch_tanh"  # the same function as one kernel
+        decoder_config.pad_token_id = None  # padding is a matter of masks and labels; no token stands for it
+        config = ShowcaseConfig(decoder=decoder_config, eos_token_id=eos, decoder_start_token_id=start, **shapes)
+        model = cls(config)
+        fresh, alien = model.decoder.load_state_dict(plain.state_dict(), strict=False)
+        if alien or any("cross" not in key for key in fresh):
+            raise ValueError(f"decoder '{decoder}' does not fit GPT-2: missing {fresh}, unexpected {alien}")
+        model.generation_config = GenerationConfig(
+            max_new_tokens=max_tokens,
+            eos_token_id=eos,
+            pad_token_id=eos if pad is None else pad,
+            bos_token_id=start,
+            decoder_start_token_id=start,
+        )
+        return model
+
+    def forward(
+        self,
+        images: Tensor | None = None,
+        image_mask: Tensor | None = None,
+        history: Tensor | None = None,
+        history_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        swapped: Tensor | None = None,
+        decoder_input_ids: Tensor | None = None,
+        encoder_outputs: Encoded | None = None,
+        past_key_values: Any = None,
+        use_cache: bool = False,
+        output_attentions: bool = False,
+        logits_to_keep: int = 0,
+        **unused: Any,
+    ) -> ShowcaseOutput:
+        """With ``labels`` the training pass, else the next-token logits of ``decoder_input_ids``.
+
+        ``swapped`` (B, T'), as ``labels``, is ent(Y): it costs one pass of the decoder, none of the encoder or of
+        the vocabulary head. ``output_attentions`` needs ``attn_implementation="eager"``.
+        """
+        if encoder_outputs is None:
+            encoder_outputs = self.encoder(images, image_mask, history, history_mask)
+        if labels is None:
+            return self._next_tokens(
+                decoder_input_ids, encoder_outputs, past_key_values, use_cache, output_attentions, logits_to_keep
+            )
+        hidden = self._teacher_forced(labels, encoder_outputs)  # (B, T, h)
+        spoken = labels != IGNORED  # (B, T)
+        # logits of real tokens alone: the head is the largest matrix, and padding has nothing to learn
+        logits = self.decoder.lm_head(hidden[spoken])  # (tokens, vocabulary)
+        output = ShowcaseOutput(loss=F.cross_entropy(logits.float(), labels[spoken]), encoder_outputs=encoder_outputs)
+        if "visual" in self.phi:
+            output.visual = self.phi["visual"](_mean(encoder_outputs, visual=True))
+        if "history" in self.phi:
+            output.history = self.phi["history"](_mean(encoder_outputs, visual=False))
+        if "target" in self.phi:
+            output.target = self.phi["target"](_pooled(hidden, spoken))
+            if swapped is not None:
+                hidden = self._teacher_forced(swapped, encoder_outputs)
+                output.swapped = self.phi["target"](_pooled(hidden, swapped != IGNORED))
+        return output
+
+    def _teacher_forced(self, labels: Tensor, encoded: Encoded) -> Tensor:
+        """Hidden states (B, T, h) that predict ``labels``; what stands behind a text can't reach it (causal)."""
+        start = labels.new_full((len(labels), 1), self.config.decoder_start_token_id)
+        inputs = torch.cat([start, labels[:, :-1]], dim=1)
+        inputs = inputs.masked_fill(inputs == IGNORED, self.config.decoder_start_token_id)
+        return self.decoder.transformer(
+            inputs,
+            encoder_hidden_states=encoded.last_hidden_state,
+            encoder_attention_mask=encoded.attention_mask,
+            use_cache=False,
+        ).last_hidden_state
+
+    def _next_tokens(
+        self,
+        inputs: Tensor | None,
+        encoded: Encoded,
+        cache: Any,
+        use_cache: bool,
+        output_attentions: bool,
+        logits_to_keep: int,
+    ) -> ShowcaseOutput:
+        if inputs is None:
+            raise ValueError("give 'labels' to train, 'decoder_input_ids' to score, or call generate()")
+        output = self.decoder(
+            inputs,
+            past_key_values=cache,
+            encoder_hidden_states=encoded.last_hidden_state,
+            encoder_attention_mask=encoded.attention_mask,
+            use_cache=use_cache,
+            output_attentions=output_attentions,
+            logits_to_keep=logits_to_keep,
+        )
+        return ShowcaseOutput(
+            logits=output.logits,
+            past_key_values=output.past_key_values,
+            encoder_outputs=encoded,
+            cross_attentions=output.cross_attentions,
+        )
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """transformers without its bars and warnings of loading and saving, which would land in notebooks' outputs."""
+    bars, verbosity = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if bars:
+            transformers_logging.enable_progress_bar()
+
+
+def decoder_source(decoder: str | os.PathLike) -> str:
+    """Where ``from_pretrained`` finds a decoder setting; ``embedded`` is the one shipped with this package.
+
+    Raises ``FileNotFoundError`` when the embedded one has not been made.
+    """
+    if decoder != "embedded":
+        return os.fspath(decoder)
+    if not (EMBEDDED_DECODER / "config.json").is_file():
+        raise FileNotFoundError("the embedded GPT-2 is missing: make it with 'showcase backbones', or name a decoder")
+    return os.fspath(EMBEDDED_DECODER)
+
+
+def load_tokenizer(decoder: str | os.PathLike) -> PreTrainedTokenizerBase:
+    """The tokenizer of a decoder setting or of a trained model's folder; raises ``ValueError`` without end token."""
+    tokenizer = AutoTokenizer.from_pretrained(decoder_source(decoder))
+    if tokenizer.eos_token_id is None:
+        raise ValueError(f"the tokenizer of '{decoder}' has no end token, so no text would ever end")
+    return tokenizer
+
+
+def _mean(encoded: Encoded, visual: bool) -> Tensor:
+    return _pooled(encoded.last_hidden_state, encoded.attention_mask & (encoded.is_visual == visual))
+
+
+def _pooled(hidden: Tensor, mask: Tensor) -> Tensor:
+    """Mean of the hidden states under the mask, (B, n, h), (B, n) → (B, h); zero where the mask is empty."""
+    weights = mask.to(hidden.dtype).unsqueeze(-1)
+    return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1)
+
+
+AutoConfig.register(ShowcaseConfig.model_type, ShowcaseConfig)

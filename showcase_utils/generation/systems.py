@@ -1,0 +1,67 @@
+"""Every system of the paper's table, in one place: what it reads and which losses train it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from transformers import PreTrainedModel
+
+from showcase_utils.config import Generation
+from showcase_utils.generation.baselines.peter import Peter
+from showcase_utils.generation.baselines.r2gen import R2Gen
+from showcase_utils.generation.baselines.ref2seq import Ref2Seq
+from showcase_utils.generation.baselines.show_and_tell import ShowAndTell
+from showcase_utils.generation.dataset import ShowcaseCorpus
+from showcase_utils.generation.model import ShowcaseGenerator
+
+
+@dataclass(frozen=True)
+class System:
+    """A row of the table. Ours have one modality or both and each contrastive loss or not; baselines have neither."""
+
+    title: str
+    modalities: Literal["image", "text", "both"] = "both"
+    ccl: bool = False
+    pcl: bool = False
+    model_class: type[PreTrainedModel] = ShowcaseGenerator
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """What it reads beside photos and history; for ``ShowcaseCorpus.dataset``."""
+        return getattr(self.model_class, "reads", ())
+
+    def build(self, corpus: ShowcaseCorpus, settings: Generation) -> PreTrainedModel:
+        """A fresh model for the corpus; weights that are new come from torch's global generator."""
+        if self.model_class is not ShowcaseGenerator:
+            return self.model_class.from_corpus(corpus, settings)
+        return ShowcaseGenerator.from_decoder(
+            settings.decoder,
+            max_tokens=settings.max_tokens,
+            feature_dim=corpus.photos.dim,
+            modalities=self.modalities,
+            encoder_layers=settings.encoder_layers,
+            contrast_visual=self.ccl,
+            contrast_history=self.pcl,
+        )
+
+
+SYSTEMS: dict[str, System] = {
+    "st": System("ST", model_class=ShowAndTell),
+    "r2gen": System("R2Gen", model_class=R2Gen),
+    "ref2seq": System("Ref2Seq", model_class=Ref2Seq),
+    "peter": System("PETER", model_class=Peter),
+    "text_gpt2": System("Text GPT-2", "text"),
+    "img_gpt2": System("Img GPT-2", "image"),
+    "ours_ce": System("Ours (CE)"),
+    "ours_ccl": System("Ours (CE + CCL)", ccl=True),
+    "ours_pcl": System("Ours (CE + PCL)", pcl=True),
+    "ours_pc2l": System("Ours (PC²L)", ccl=True, pcl=True),
+}
+
+
+def find_system(name: str) -> System:
+    """The system of that name; raises ``ValueError`` that lists them all."""
+    if name not in SYSTEMS:
+        raise ValueError(f"no system '{name}': choose from {', '.join(SYSTEMS)}")
+    return SYSTEMS[name]

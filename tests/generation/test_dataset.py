@@ -1,0 +1,99 @@
+"""Samples from frames: photos, histories, targets, padding."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from showcase_utils.generation.dataset import ShowcaseCorpus, ShowcaseDataset, collate
+from showcase_utils.generation.model import IGNORED, load_tokenizer
+
+
+def _dataset(world, settings, decoder, rows=slice(0, 8), **kwargs):
+    stores = {name: world[name] for name in ("history", "photos", "review_features")} | kwargs
+    return ShowcaseDataset(world["reviews"][rows], tokenizer=load_tokenizer(decoder), settings=settings, **stores)
+
+
+def test_targets_are_lower_case_and_end_with_the_end_token(world, settings, decoder):
+    dataset, tokenizer = _dataset(world, settings, decoder), load_tokenizer(decoder)
+    for row, sample in zip(world["reviews"].itertuples(), dataset, strict=False):
+        assert sample["labels"][-1] == tokenizer.eos_token_id
+        assert tokenizer.decode(sample["labels"][:-1]) == row.text.lower()
+    assert dataset.lengths.tolist() == [len(sample["labels"]) for sample in dataset]
+
+
+def test_long_texts_are_cut_and_still_end(world, settings, decoder):
+    short = settings.model_copy(update={"max_tokens": 5})
+    for sample in _dataset(world, short, decoder):
+        assert len(sample["labels"]) == 5 and sample["labels"][-1] == load_tokenizer(decoder).eos_token_id
+
+
+def test_features_are_the_samples_own(world, settings, decoder):
+    few = settings.model_copy(update={"history": 2, "max_images": 1})
+    dataset = _dataset(world, few, decoder, rows=slice(8, 20))
+    for row, sample in zip(world["reviews"][8:20].itertuples(), dataset, strict=True):
+        np.testing.assert_array_equal(sample["images"], world["photos"][row.image_ids[:1]])
+        np.testing.assert_array_equal(sample["history"], world["review_features"][world["history"][row.review_id][:2]])
+
+
+def test_selected_photos_take_the_place_of_the_true_ones(world, settings, decoder):
+    reviews = world["reviews"][:8]
+    others = list(world["photos"].rows)[-8:]
+    selected = pd.DataFrame({"review_id": reviews["review_id"], "image_ids": [[other] for other in others]})
+    dataset = _dataset(world, settings, decoder, selected=selected.sample(frac=1, random_state=0))
+    for other, sample in zip(others, dataset, strict=True):
+        np.testing.assert_array_equal(sample["images"], world["photos"][[other]])
+    assert list(dataset.reviews["image_ids"]) == [[other] for other in others]
+
+    with pytest.raises(ValueError, match=f"no selected photos for review '{reviews['review_id'].iloc[0]}'"):
+        _dataset(world, settings, decoder, selected=selected[1:])
+    with pytest.raises(ValueError, match="selected twice"):
+        _dataset(world, settings, decoder, selected=pd.concat([selected, selected[:1]]))
+
+
+def test_what_is_missing_is_named(world, settings, decoder):
+    reviews = world["reviews"].copy()
+    reviews.at[3, "image_ids"] = ["nowhere"]
+    with pytest.raises(KeyError, match="photo 'nowhere'"):
+        _dataset(world | {"reviews": reviews}, settings, decoder)
+    with pytest.raises(ValueError, match="user_id"):
+        _dataset(world | {"reviews": reviews.drop(columns="user_id")}, settings, decoder)
+
+
+@pytest.mark.parametrize("which", ["decoder", "decoder_without_pad"])
+def test_a_batch_is_its_samples_padded(which, world, settings, request):
+    folder = request.getfixturevalue(which)
+    swapped = ["the pho was great", "", *["a very much longer text than the others about curry"] * 6]
+    history = world["history"].copy()
+    history.iloc[2] = []
+    dataset = _dataset(world, settings, folder, swapped=swapped, history=history)
+    samples = [dataset[index] for index in range(8)]
+    batch = collate(samples)
+    assert batch["labels"].shape[1] == dataset.lengths.max()
+    for index, sample in enumerate(samples):
+        for name in ("labels", "swapped"):
+            assert batch[name][index][batch[name][index] != IGNORED].tolist() == sample[name]
+        for name, mask in (("images", "image_mask"), ("history", "history_mask")):
+            np.testing.assert_array_equal(batch[name][index][batch[mask][index]], sample[name])
+    assert (batch["labels"] == dataset.labels[0][-1]).sum() == 8  # every end token is there, once
+    assert not batch["history_mask"][2].any() and (batch["swapped"][1] == IGNORED).all()
+    assert batch["images"].dtype == torch.float32 and batch["image_mask"].dtype == torch.bool
+
+
+def test_a_batch_without_any_history_keeps_a_column(world, settings, decoder):
+    history = pd.Series([[]] * len(world["history"]), index=world["history"].index)
+    batch = collate([_dataset(world, settings, decoder, history=history)[0]])
+    assert batch["history"].shape == (1, 1, 16) and not batch["history_mask"].any()
+
+
+def test_a_corpus_from_frames_takes_histories_from_s1(world, settings):
+    s1 = world["reviews"]
+    stores = (world["photos"], world["review_features"], settings)
+    corpus = ShowcaseCorpus.from_frames(s1[s1["business_id"] != "b3"], s1, *stores)
+    dataset = corpus.dataset("test")
+    assert set(dataset.reviews["split"]) == {"test"} and "b3" not in set(dataset.reviews["business_id"])
+    for review_id in dataset.reviews["review_id"]:
+        user, _ = review_id.split("_")
+        assert review_id not in corpus.history[review_id]
+        assert {other.split("_")[0] for other in corpus.history[review_id]} <= {user}
+    assert any("b3" in other for others in corpus.history[dataset.reviews["review_id"]] for other in others)

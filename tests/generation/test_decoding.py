@@ -1,0 +1,57 @@
+"""The texts frame: order, determinism, what a model may see."""
+
+import torch
+
+from showcase_utils.generation.decoding import generate_texts, model_inputs
+
+
+def test_one_row_per_sample_in_order(trained):
+    model, tokenizer, corpus = trained
+    dataset = corpus.dataset("test", "selected")
+    frame = generate_texts(model, tokenizer, dataset, "ours_ce", 7, batch_size=3, device="cpu", progress=False)
+    assert list(frame.columns) == [
+        "system",
+        "seed",
+        "review_id",
+        "user_id",
+        "business_id",
+        "image_ids",
+        "text",
+        "reference",
+    ]
+    assert list(frame["review_id"]) == list(dataset.reviews["review_id"])
+    assert list(frame["reference"]) == [text.lower() for text in dataset.reviews["text"]]
+    assert list(frame["image_ids"]) == list(dataset.reviews["image_ids"])
+    assert (frame["seed"] == 7).all() and (frame["system"] == "ours_ce").all()
+    for row, text in enumerate(frame["text"]):  # each text is that of its own photos and history
+        alone = model.generate(**model_inputs([dataset[row]], torch.device("cpu")))
+        assert tokenizer.decode(alone[0], skip_special_tokens=True).strip() == text
+    assert frame["text"].str.contains("was").all() and not frame["text"].str.contains(r"<\|").any()
+
+
+def test_the_batch_size_does_not_matter_and_greedy_is_the_default(trained):
+    model, tokenizer, corpus = trained
+    dataset = corpus.dataset("test")
+    frames = [generate_texts(model, tokenizer, dataset, "s", 0, size, "cpu", False) for size in (1, 8)]
+    assert frames[0].equals(frames[1])
+    assert frames[0].equals(generate_texts(model, tokenizer, dataset, "s", 0, 8, "cpu", False, num_beams=1))
+
+
+def test_sampling_is_seeded_and_leaves_the_global_generator(trained):
+    model, tokenizer, corpus = trained
+    dataset = corpus.dataset("test")
+    before = torch.get_rng_state()
+    frames = [
+        generate_texts(model, tokenizer, dataset, "s", seed, 4, "cpu", False, do_sample=True, temperature=3.0)
+        for seed in (0, 0, 1)
+    ]
+    assert torch.equal(torch.get_rng_state(), before)
+    assert frames[0].equals(frames[1])
+    assert list(frames[0]["text"]) != list(frames[2]["text"])
+
+
+def test_a_model_never_sees_its_target(trained):
+    _, _, corpus = trained
+    inputs = model_inputs([corpus.dataset("train", swap=True)[0]], torch.device("cpu"))
+    assert set(inputs) == {"images", "image_mask", "history", "history_mask"}
+    assert all(torch.isfinite(value.float()).all() for value in inputs.values())

@@ -1,0 +1,232 @@
+"""ShowcaseGenerator: shapes, padding, the end token, caches, saving."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+from transformers import GPT2LMHeadModel
+
+from showcase_utils.generation.model import IGNORED, ShowcaseGenerator, load_tokenizer
+
+DIM = 16
+
+
+def _fresh(decoder, modalities="both", **shapes):
+    torch.manual_seed(0)
+    shapes = {"contrast_visual": True, "contrast_history": True, "encoder_layers": 2} | shapes
+    return ShowcaseGenerator.from_decoder(decoder, max_tokens=12, feature_dim=DIM, modalities=modalities, **shapes)
+
+
+def _model(decoder, modalities="both", **shapes):
+    model = _fresh(decoder, modalities, **shapes).eval()
+    # untrained cross-attention barely matters: make the output depend on what it attends to
+    generator = torch.Generator().manual_seed(1)
+    for name, weight in model.named_parameters():
+        if "crossattention" in name and name.endswith("weight"):
+            weight.data = torch.randn(weight.shape, generator=generator) * 0.3
+    return model
+
+
+def _batch(seed=0, sizes=((2, 3), (1, 4), (3, 0))):
+    """Three samples with (photos, reviews); the last has no history."""
+    generator = torch.Generator().manual_seed(seed)
+    batch = {}
+    for position, name in enumerate(("image", "history")):
+        longest = max(size[position] for size in sizes)
+        mask = torch.arange(longest) < torch.tensor([size[position] for size in sizes]).unsqueeze(1)
+        features = F.normalize(torch.randn(len(sizes), longest, DIM, generator=generator), dim=-1)
+        batch["images" if name == "image" else name] = features
+        batch[f"{name}_mask"] = mask
+    return batch
+
+
+def _labels(tokenizer, texts, pad_to=0):
+    rows = [[*tokenizer(text, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id] for text in texts]
+    length = max(pad_to, *(len(row) for row in rows))
+    return torch.tensor([row + [IGNORED] * (length - len(row)) for row in rows])
+
+
+TEXTS = ["the ramen was great", "the tacos was cold and the sushi was great", "i loved my pho"]
+
+
+@pytest.mark.parametrize("modalities", ["image", "text", "both"])
+def test_reads_its_modalities_and_no_other(decoder, modalities):
+    model, batch = _model(decoder, modalities), _batch()
+    ids = torch.ones(3, 1, dtype=torch.long)
+    with torch.no_grad():
+        logits = model(**batch, decoder_input_ids=ids).logits
+        other_photos = model(**(batch | {"images": batch["images"].flip(0)}), decoder_input_ids=ids).logits
+        other_history = model(**(batch | {"history": batch["history"].flip(0)}), decoder_input_ids=ids).logits
+    assert logits.shape == (3, 1, model.config.decoder.vocab_size)
+    assert torch.equal(logits, other_photos) == (modalities == "text")
+    assert torch.equal(logits[:2], other_history[:2]) == (modalities == "image")
+
+
+def test_missing_or_misshapen_features_are_named(decoder):
+    model, batch = _model(decoder), _batch()
+    with pytest.raises(ValueError, match="give 'history'"):
+        model(images=batch["images"], decoder_input_ids=torch.ones(3, 1, dtype=torch.long))
+    with pytest.raises(ValueError, match=r"'images' must be \(B, m, 16\)"):
+        model(**(batch | {"images": torch.ones(3, 2, 5)}), decoder_input_ids=torch.ones(3, 1, dtype=torch.long))
+    with pytest.raises(ValueError, match="labels"):
+        model(**batch)
+
+
+def test_every_weight_of_the_checkpoint_is_taken(decoder):
+    model, plain = _model(decoder), GPT2LMHeadModel.from_pretrained(decoder)
+    weights = dict(model.decoder.named_parameters())
+    assert len(list(plain.named_parameters())) > 20
+    for name, weight in plain.named_parameters():
+        if "crossattention" not in name:
+            assert torch.equal(weights[name], weight), name
+
+
+def test_no_checkpoint_is_a_clear_error(tmp_path):
+    with pytest.raises(OSError):
+        ShowcaseGenerator.from_decoder(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("padded", ["labels", "images", "history", "swapped"])
+def test_padding_changes_nothing(decoder, padded):
+    model, tokenizer, batch = _model(decoder), load_tokenizer(decoder), _batch(sizes=((2, 3), (1, 4), (3, 2)))
+    batch["labels"], batch["swapped"] = _labels(tokenizer, TEXTS), _labels(tokenizer, TEXTS[::-1])
+    longer = dict(batch)
+    if padded in ("labels", "swapped"):
+        longer[padded] = F.pad(batch[padded], (0, 7), value=IGNORED)
+    else:
+        mask = "image_mask" if padded == "images" else "history_mask"
+        longer[padded] = F.pad(batch[padded], (0, 0, 0, 2), value=5.0)
+        longer[mask] = F.pad(batch[mask], (0, 2))
+    outputs = []
+    for inputs in (batch, longer):
+        model.zero_grad()
+        output = model(**inputs)
+        total = output.loss + sum(getattr(output, name).sum() for name in ("visual", "history", "target", "swapped"))
+        total.backward()
+        outputs.append((output, [weight.grad.clone() for weight in model.parameters()]))
+    for name in ("loss", "visual", "history", "target", "swapped"):
+        torch.testing.assert_close(outputs[0][0][name], outputs[1][0][name], rtol=1e-5, atol=1e-5)
+    for want, got in zip(outputs[0][1], outputs[1][1], strict=True):
+        torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("which", ["decoder", "decoder_without_pad"])
+def test_cross_entropy_is_that_of_the_real_tokens_and_the_end_token(which, request):
+    folder = request.getfixturevalue(which)
+    model, tokenizer, batch = _model(folder), load_tokenizer(folder), _batch()
+    labels = _labels(tokenizer, TEXTS)
+    total = 0.0
+    for row, label in enumerate(labels):
+        label = label[label != IGNORED]
+        assert label[-1] == tokenizer.eos_token_id
+        inputs = torch.cat([torch.tensor([model.config.decoder_start_token_id]), label[:-1]])
+        sample = {name: value[row : row + 1] for name, value in batch.items()}
+        logits = model(**sample, decoder_input_ids=inputs.unsqueeze(0)).logits[0]
+        for position, token in enumerate(label):
+            total -= torch.log_softmax(logits[position], dim=-1)[token]
+    loss = model(**batch, labels=labels).loss
+    torch.testing.assert_close(loss, total / (labels != IGNORED).sum(), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("which", ["decoder", "decoder_without_pad"])
+def test_the_end_token_is_learned_with_and_without_a_pad_token(which, request):
+    """After a few steps the model says its texts and stops, also where pad, start and end are one token."""
+    folder = request.getfixturevalue(which)
+    model, tokenizer, batch = _fresh(folder).train(), load_tokenizer(folder), _batch()
+    labels = _labels(tokenizer, TEXTS, pad_to=30)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    for _ in range(100):
+        optimizer.zero_grad()
+        loss = model(**batch, labels=labels).loss
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 0.05
+    model.eval()
+    generated = model.generate(**batch, max_new_tokens=25)
+    assert generated.shape[1] < 25
+    assert tokenizer.batch_decode(generated, skip_special_tokens=True) == TEXTS
+
+
+@pytest.mark.parametrize("modalities", ["image", "text", "both"])
+@pytest.mark.parametrize("strategy", [{}, {"num_beams": 3}, {"do_sample": True, "top_k": 0, "top_p": 0.9}])
+def test_the_cache_changes_nothing(decoder, modalities, strategy):
+    model, batch = _model(decoder, modalities), _batch()
+    texts = []
+    for use_cache in (True, False):
+        torch.manual_seed(3)
+        texts.append(model.generate(**batch, use_cache=use_cache, **strategy))
+    assert torch.equal(*texts)
+    assert texts[0].shape[0] == 3 and texts[0][:, 1:].unique().numel() > 3
+
+
+def test_greedy_is_the_likeliest_token_at_every_step(decoder):
+    model, batch = _model(decoder), _batch()
+    generated = model.generate(**batch)
+    for length in range(1, generated.shape[1]):
+        logits = model(**batch, decoder_input_ids=generated[:, :length]).logits[:, -1]
+        going = (generated[:, 1:length] != model.config.eos_token_id).all(dim=1)
+        assert torch.equal(logits.argmax(-1)[going], generated[going, length])
+
+
+def test_cross_attention_keys_are_computed_once(decoder):
+    model, batch = _model(decoder), _batch()
+    calls = []
+    keys = model.decoder.transformer.h[0].crossattention.c_attn
+    hook = keys.register_forward_hook(lambda *_: calls.append(1))
+    model.generate(**batch, max_new_tokens=6, eos_token_id=-1)
+    hook.remove()
+    assert len(calls) == 1
+
+
+def test_a_sample_is_generated_alike_alone_and_in_a_batch(decoder):
+    model, batch = _model(decoder), _batch()
+    together = model.generate(**batch)
+    for row in range(3):
+        photos, reviews = batch["image_mask"][row].sum(), batch["history_mask"][row].sum()
+        alone = model.generate(
+            images=batch["images"][row : row + 1, :photos], history=batch["history"][row : row + 1, :reviews]
+        )
+        assert torch.equal(alone[0], together[row, : alone.shape[1]])
+
+
+def test_several_samples_per_input(decoder):
+    model, batch = _model(decoder), _batch()
+    assert model.generate(**batch, do_sample=True, num_return_sequences=4).shape[0] == 12
+
+
+@pytest.mark.parametrize("modalities", ["image", "both"])
+def test_save_and_load_keep_weights_tied_and_output(decoder, modalities, tmp_path):
+    model, batch = _model(decoder, modalities), _batch()
+    model.save_pretrained(tmp_path)
+    assert (tmp_path / "model.safetensors").is_file() and not list(tmp_path.glob("*.bin"))
+    again = ShowcaseGenerator.from_pretrained(tmp_path).eval()
+    assert again.decoder.lm_head.weight is again.decoder.transformer.wte.weight
+    assert torch.equal(model.generate(**batch), again.generate(**batch))
+    assert again.generation_config.max_new_tokens == 12
+    for (name, want), (other, got) in zip(model.named_parameters(), again.named_parameters(), strict=True):
+        assert name == other and torch.equal(want, got)
+
+
+def test_the_hard_negative_costs_one_decoder_pass_without_head(decoder):
+    model, tokenizer, batch = _model(decoder), load_tokenizer(decoder), _batch()
+    calls = {"encoder": 0, "transformer": 0, "lm_head": 0}
+
+    def counting(name):
+        def hook(*_):
+            calls[name] += 1
+
+        return hook
+
+    model.encoder.register_forward_hook(counting("encoder"))
+    model.decoder.transformer.register_forward_hook(counting("transformer"))
+    model.decoder.lm_head.register_forward_hook(counting("lm_head"))
+    model(**batch, labels=_labels(tokenizer, TEXTS))
+    assert calls == {"encoder": 1, "transformer": 1, "lm_head": 1}
+    model(**batch, labels=_labels(tokenizer, TEXTS), swapped=_labels(tokenizer, TEXTS[::-1]))
+    assert calls == {"encoder": 2, "transformer": 3, "lm_head": 2}
+
+
+def test_without_contrast_there_is_no_unused_parameter(decoder):
+    model = _model(decoder, contrast_visual=False, contrast_history=False).train()
+    tokenizer, batch = load_tokenizer(decoder), _batch()
+    model(**batch, labels=_labels(tokenizer, TEXTS)).loss.backward()
+    assert [name for name, weight in model.named_parameters() if weight.grad is None] == []
