@@ -1,0 +1,223 @@
+"""Any open_clip model as an encoder of photos and texts (paper, section 4: CLIP ViT-B/32).
+
+The model's own preprocessing and tokenizer are used, and a fingerprint of all that decides its features.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import open_clip
+import torch
+from numpy.typing import NDArray
+from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from showcase_utils.artifacts import BACKBONES
+from showcase_utils.config import Encoding
+from showcase_utils.devices import resolve_device
+from showcase_utils.encoding.batches import Batch, Photo, Photos, Texts, Tokenizer, in_batches
+
+LOCAL, HUB = "local-dir:", "hf-hub:"
+
+
+class Features(NamedTuple):
+    """Features of the sources at ``indices``, ``rows (n, d)`` float32 with unit norm; rejects are (source, reason)."""
+
+    rows: NDArray[np.float32]
+    indices: list[int]
+    rejects: list[tuple[int, str]]
+
+
+class Clip:
+    """A CLIP model with its preprocessing and tokenizer: ``load_clip`` makes it.
+
+    ``dim`` is the size of the joint space. ``fingerprint`` is a sha256 over architecture, weights, preprocessing,
+    tokenizer and the treatment of long texts: features are comparable exactly where it is the same.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        preprocess: Callable[..., Tensor],
+        tokenizer: Tokenizer,
+        config: dict[str, Any],
+        settings: Encoding,
+        device: torch.device,
+    ) -> None:
+        self.model, self.preprocess, self.tokenizer = model.eval(), preprocess, tokenizer
+        self.settings, self.device = settings, device
+        self.dim = int(config["embed_dim"])
+        self.fingerprint = _fingerprint(self.model, tokenizer, config, settings.long_text)
+        self.model.to(device)
+        self.batch_size = settings.batch_size  # halved when memory runs out
+        self.autocast = device.type == "cuda" and torch.cuda.is_bf16_supported()
+
+    def encode_images(self, photos: Sequence[Photo]) -> NDArray[np.float32]:
+        """Features of photos given as paths or PIL images, ``(n, d)`` with unit norm.
+
+        Raises ``ValueError`` that names the photos which cannot be read.
+        """
+        return self._all(self.stream_images(photos, self._batches(len(photos))), len(photos))
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Features of texts, ``(n, d)`` with unit norm; texts beyond the context as ``encoding.long_text`` says."""
+        return self._all(self.stream_texts(texts, self._batches(len(texts))), len(texts))
+
+    def stream_images(self, photos: Sequence[Photo], batches: Sequence[list[int]]) -> Iterator[Features]:
+        """Features batch by batch, in the order of ``batches`` (lists of indices into ``photos``)."""
+        size = min(np.atleast_1d(self.model.visual.image_size))
+        return self._stream(Photos(photos, self.preprocess, int(size)), batches, self.model.encode_image)
+
+    def stream_texts(self, texts: Sequence[str], batches: Sequence[list[int]]) -> Iterator[Features]:
+        """Features batch by batch, in the order of ``batches`` (lists of indices into ``texts``)."""
+        whole = self.settings.long_text == "mean_of_sentences"
+        dataset = Texts(texts, self.tokenizer, self.tokenizer.context_length, whole)
+        return self._stream(dataset, batches, self.model.encode_text)
+
+    def _stream(
+        self, dataset: Photos | Texts, batches: Sequence[list[int]], tower: Callable[[Tensor], Tensor]
+    ) -> Iterator[Features]:
+        for batch in in_batches(dataset, batches, self.settings.workers, self.device.type == "cuda"):
+            yield self._features(batch, tower)
+
+    def _features(self, batch: Batch, tower: Callable[[Tensor], Tensor]) -> Features:
+        if not batch.owners:
+            return Features(np.empty((0, self.dim), np.float32), [], batch.rejects)
+        rows = self._forward(batch.rows, tower)
+        indices, position = np.unique(batch.owners, return_inverse=True)
+        if len(indices) < len(rows):  # some texts came in parts: the mean of their sentences
+            sums = torch.zeros(len(indices), self.dim).index_add_(0, torch.as_tensor(position), rows)
+            rows = F.normalize(sums, dim=-1)
+            return Features(rows.numpy(), indices.tolist(), batch.rejects)
+        return Features(rows.numpy(), batch.owners, batch.rejects)
+
+    def _forward(self, rows: Tensor, tower: Callable[[Tensor], Tensor]) -> Tensor:
+        """(r, …) -> (r, d) on the CPU; when memory runs out the batch is halved, for good, and the run goes on."""
+        parts, start = [], 0
+        while start < len(rows):
+            part, full = rows[start : start + self.batch_size], False
+            try:
+                parts.append(self._run(part, tower))
+            except RuntimeError as error:
+                if not _out_of_memory(error) or len(part) == 1:
+                    raise
+                full = True
+            if full:  # outside the handler, where the error no longer holds the tensors
+                self.batch_size = len(part) // 2
+                if self.device.type == "cuda":
+                    torch.cuda.empty_cache()
+            else:
+                start += len(part)
+        return torch.cat(parts)
+
+    def _run(self, part: Tensor, tower: Callable[[Tensor], Tensor]) -> Tensor:
+        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
+            features = tower(part.to(self.device, non_blocking=True))
+            return F.normalize(features.float(), dim=-1).cpu()
+
+    def _batches(self, n: int) -> list[list[int]]:
+        return [list(range(start, min(start + self.batch_size, n))) for start in range(0, n, self.batch_size)]
+
+    def _all(self, stream: Iterator[Features], n: int) -> NDArray[np.float32]:
+        rows = np.empty((n, self.dim), np.float32)
+        for features in stream:
+            if features.rejects:
+                raise ValueError("; ".join(f"photo number {number}: {why}" for number, why in features.rejects))
+            rows[features.indices] = features.rows
+        return rows
+
+
+def load_clip(settings: Encoding, device: str = "auto") -> Clip:
+    """The CLIP that ``settings.model`` names, with trained weights, on ``device``.
+
+    ``embedded`` is the small model that ships with the package; otherwise an open_clip name with its tag in
+    ``settings.pretrained``, ``hf-hub:ORGANISATION/NAME``, or ``local-dir:FOLDER``. Pickled weights are read with
+    ``weights_only``. Raises ``ValueError`` for a name, tag or folder that is not there, for a model without weights,
+    and for weights whose activation is not the model's (OpenAI's need QuickGELU).
+    """
+    name = f"{LOCAL}{BACKBONES / 'clip'}" if settings.model == "embedded" else settings.model.replace("/", "-")
+    if settings.model.startswith((LOCAL, HUB)):
+        name = settings.model
+    _check_source(name, settings)
+    try:
+        config = open_clip.get_model_config(name)
+        _check_activation(name, settings.pretrained, config)
+        model, preprocess = open_clip.create_model_from_pretrained(
+            name, pretrained=None if name.startswith((LOCAL, HUB)) else settings.pretrained, weights_only=True
+        )
+    except (RuntimeError, OSError, pickle.UnpicklingError) as error:
+        raise ValueError(f"encoding.model={settings.model} could not be loaded: {error}") from error
+    return Clip(model, preprocess, open_clip.get_tokenizer(name), config, settings, resolve_device(device))
+
+
+def _check_source(name: str, settings: Encoding) -> None:
+    if name.startswith(LOCAL):
+        folder = Path(name.removeprefix(LOCAL))
+        if not (folder / "open_clip_config.json").is_file():
+            raise ValueError(f"encoding.model={settings.model}: no open_clip_config.json in {folder}")
+        if not any(file.suffix in {".safetensors", ".bin", ".pth"} for file in folder.iterdir()):
+            raise ValueError(f"encoding.model={settings.model}: no weights (open_clip_model.safetensors) in {folder}")
+    elif not name.startswith(HUB):
+        if open_clip.get_model_config(name) is None:
+            raise ValueError(
+                f"encoding.model={settings.model}: no such open_clip model; see open_clip.list_models(), or give "
+                f"{HUB}ORGANISATION/NAME or {LOCAL}FOLDER"
+            )
+        known = list_pretrained_tags_by_model(name)
+        tag = settings.pretrained
+        if not tag or not (get_pretrained_cfg(name, tag) or Path(tag).is_file()):
+            other = name.removesuffix("-quickgelu")
+            hint = f"; encoding.model={other} has '{tag}'" if tag and get_pretrained_cfg(other, tag) else ""
+            raise ValueError(
+                f"encoding.pretrained={tag}: {name} needs the tag of its weights or a file: {', '.join(known)}{hint}"
+            )
+
+
+def _check_activation(name: str, tag: str | None, config: dict[str, Any]) -> None:
+    """OpenAI trained with QuickGELU; the same weights under GELU give features that are silently wrong."""
+    has = bool(config.get("quick_gelu"))
+    known = {} if name.startswith((LOCAL, HUB)) else get_pretrained_cfg(name, tag or "")
+    source = name if name.startswith((LOCAL, HUB)) else Path(tag or "").name
+    needs = bool(known.get("quick_gelu")) if known else (has or "openai" in source.lower())
+    if needs == has:
+        return
+    if name.startswith((LOCAL, HUB)):
+        raise ValueError(
+            f"encoding.model={name}: OpenAI's weights need QuickGELU, and its open_clip_config.json does not say "
+            '"quick_gelu": true; add it there, or use encoding.model=ViT-B-32-quickgelu, encoding.pretrained=openai'
+        )
+    right = f"{name}-quickgelu" if needs else name.removesuffix("-quickgelu")
+    raise ValueError(
+        f"encoding.model={name} with encoding.pretrained={tag}: these weights were trained "
+        f"{'with' if needs else 'without'} QuickGELU; use encoding.model={right}"
+    )
+
+
+def _fingerprint(model: nn.Module, tokenizer: Any, config: dict[str, Any], long_text: str) -> str:
+    backend = getattr(getattr(tokenizer, "tokenizer", None), "backend_tokenizer", None)
+    words = backend.to_str() if backend is not None else type(tokenizer).__name__
+    facts = {
+        "config": config,
+        "preprocess": model.visual.preprocess_cfg,
+        "tokenizer": hashlib.sha256(words.encode()).hexdigest(),
+        "context_length": tokenizer.context_length,
+        "long_text": long_text,
+    }
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    text = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "can't allocate memory" in text
