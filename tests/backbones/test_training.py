@@ -1,0 +1,94 @@
+"""A few steps of the command that made the shipped backbones, and what ships."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from showcase_utils.artifacts import BACKBONES
+from showcase_utils.backbones.recipe import Recipe
+from showcase_utils.backbones.training import make_backbones
+from showcase_utils.config import Encoding
+from showcase_utils.encoding.clip import load_clip
+
+CITY = (("restaurants", 8), ("users", 80), ("reviews", 240), ("photos", 360))
+TINY = Recipe(
+    seed=500,
+    cities=1,
+    more_texts=1,
+    city=CITY,
+    vocabulary=600,
+    clip_batch=48,
+    gpt2_batch=16,
+    gpt2_lr=5e-3,
+    max_steps=12,
+)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("backbones")
+    return folder, make_backbones(folder, TINY, progress=False)
+
+
+def test_both_losses_fall(trained):
+    _, quality = trained
+    assert quality["clip_last_loss"] < quality["clip_first_loss"] - 0.05
+    assert quality["gpt2_last_loss"] < quality["gpt2_first_loss"] - 0.5
+    assert quality["gpt2_perplexity"] < TINY.vocabulary / 2
+
+
+def test_clip_loads_the_way_that_every_clip_does(trained):
+    folder, _ = trained
+    clip = load_clip(Encoding(model=f"local-dir:{folder / 'clip'}"), "cpu")
+    texts = clip.encode_texts(["The grilled shrimp tacos were great.", "Parking was hard."])
+    assert texts.shape == (2, clip.dim)
+    assert np.allclose(np.linalg.norm(texts, axis=1), 1, atol=1e-5)
+
+
+def test_gpt2_loads_in_single_precision_and_writes(trained):
+    folder, _ = trained
+    model = AutoModelForCausalLM.from_pretrained(folder / "gpt2")
+    tokenizer = AutoTokenizer.from_pretrained(folder / "gpt2")
+    assert model.dtype == torch.float32
+    assert len({tokenizer.pad_token_id, tokenizer.bos_token_id, tokenizer.eos_token_id}) == 3
+    ids = model.generate(torch.tensor([[tokenizer.bos_token_id]]), max_new_tokens=5, do_sample=False)
+    assert ids.shape[1] <= 6
+
+
+def test_card_says_what_was_run(trained):
+    folder, quality = trained
+    card = (folder / "MODEL_CARD.md").read_text()
+    assert "--seed 500 --steps 12" in card
+    assert f"{quality['gpt2_perplexity']:.2f}" in card
+
+
+def test_never_overwrites(trained):
+    with pytest.raises(FileExistsError, match="clip"):
+        make_backbones(trained[0], TINY)
+
+
+def test_shipped_backbones_are_small_and_whole():
+    files = [path for folder in ("clip", "gpt2") for path in (BACKBONES / folder).iterdir()]
+    assert sum(path.stat().st_size for path in files) <= 12e6
+    assert json.loads((BACKBONES / "clip" / "open_clip_config.json").read_text())["model_cfg"]["embed_dim"] == 128
+    assert (BACKBONES / "MODEL_CARD.md").read_text().startswith("# Embedded backbones")
+
+
+def test_shipped_clip_knows_a_dish_from_a_room():
+    from showcase_utils.demo_world.painting import paint
+    from showcase_utils.demo_world.scenes import Scene
+
+    clip = load_clip(Encoding(), "cpu")
+    scenes = {
+        "The grilled beef burger with cheese was great.": Scene(
+            "dish", "burger", "beef", "grilled", ("cheese",), "mustard", "white plate"
+        ),
+        "The mojito was refreshing.": Scene("drink", drink="mojito"),
+        "Lovely candlelit room.": Scene("interior", ambience="candlelit"),
+        "The chocolate cake was heavenly.": Scene("dessert", dessert="chocolate cake"),
+    }
+    images = clip.encode_images([paint(scene, seed) for seed, scene in enumerate(scenes.values())])
+    assert (images @ clip.encode_texts(list(scenes)).T).argmax(1).tolist() == [0, 1, 2, 3]
