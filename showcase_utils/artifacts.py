@@ -55,8 +55,18 @@ STAGES: dict[str, Stage] = {
             ("generation", "seed"),
         ),
         Stage("texts", "05_metric_evaluation", ("data", "features", "alignment", "selection", "generation"), ()),
-        Stage("evaluation", "05_metric_evaluation", ("features", "alignment", "texts"), ("evaluation", "seed")),
+        Stage(
+            "evaluation",
+            "05_metric_evaluation",
+            ("world", "data", "features", "alignment", "selection", "texts"),
+            ("evaluation", "seed"),
+        ),
     )
+}
+OUTSIDE = {  # settings that name files which a stage reads and no stage made
+    "data": ("data.reviews", "data.images", "data.annotations"),
+    "alignment": ("data.annotations", "alignment.pretrained"),
+    "evaluation": ("evaluation.others",),
 }
 INDIFFERENT = {"encoding.workers"}  # settings that change how fast, never what
 EMBEDDED = {"encoding.model": "clip", "generation.decoder": "gpt2", "evaluation.bertscore_model": "gpt2"}
@@ -196,7 +206,7 @@ class Artifacts:
         for name in self._inputs(stage):
             self.path(name)
             inputs[name] = self._manifest(name)["contents"]
-        outside = _stat(self.settings) if stage == "data" and self.settings.data.source == "files" else {}
+        outside = {key: _stat(self.settings.section(key)) for key in OUTSIDE.get(stage, ())}
         return {"settings": settings, "embedded": embedded, "inputs": inputs, "outside": outside}
 
     def fingerprint(self, stage: str) -> str:
@@ -270,14 +280,12 @@ def _file_digests(folder: Path) -> dict[str, dict[str, Any]]:
     return rows
 
 
-def _stat(settings: Settings) -> dict[str, list[int]]:
+def _stat(path: str | None) -> list[Any]:
     """Outside files are told apart by size and time of change: hashing gigabytes at every look would take minutes."""
-    facts = {}
-    for key in ("reviews", "images", "annotations"):
-        path = getattr(settings.data, key)
-        if path is not None and path.exists():
-            facts[key] = [path.stat().st_size, path.stat().st_mtime_ns]
-    return facts
+    if path is None or not Path(path).exists():
+        return []
+    files = [Path(path), *sorted(Path(path).glob("*.csv"))]
+    return [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]
 
 
 def _difference(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> str:
@@ -291,7 +299,7 @@ def _difference(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> s
         elif prefix == "" and key == "embedded":
             changes.append("the embedded backbone changed")
         elif prefix == "" and key == "outside":
-            changes.append("a data file changed")
+            changes += [f"the file of {name} changed" for name in after if before.get(name) != after[name]]
         elif isinstance(before, dict) and isinstance(after, dict):
             changes.append(_difference(before, after, f"{prefix}{key}." if prefix or key != "settings" else "."))
         else:

@@ -123,8 +123,38 @@ class Evaluation(Section):
 
     bertscore_model: str = Field("embedded", description="embedded, a hub name such as roberta-large, or a folder")
     bertscore_layer: Positive | None = None
+    others: Path | None = Field(None, description="other systems' texts: a CSV (review_id, text), or a folder of them")
     bootstrap: Positive = 1000
     confidence: Probability = 0.95
+
+
+class Download(Section):
+    """Where ``showcase download`` finds the published files and the photos; no stage depends on it."""
+
+    base_url: str = Field(
+        "https://mcauleylab.ucsd.edu/public_datasets/gdrive/googlelocal_restaurants/",
+        description="the address that the names of the files are put behind",
+    )
+    files: tuple[Annotated[str, Field(pattern=r"^\w[\w.-]*$")], ...] = ("image_review_all.json", "filter_all_t.json")
+    photo_url: str = Field(
+        "https://lh5.googleusercontent.com/p/{id}", description="address of a photo that the file gives none for"
+    )
+    suffix: str = Field("=w400-h400-k-no-p", description="asks for a size; empty: the addresses as published")
+    hosts: tuple[str, ...] = Field(
+        tuple(f"lh{n}.googleusercontent.com" for n in range(3, 7)),
+        description="the only hosts that photos come from, `host` or `host:port`",
+    )
+    concurrency: Positive = Field(32, description="photos under way at the same time")
+    per_host: Positive = Field(16, description="photos under way at the same time from one host")
+    min_interval: Annotated[float, Field(ge=0)] = Field(0.01, description="seconds between two requests to a host")
+    timeout: PositiveFloat = Field(30.0, description="seconds for a photo, or for the next bytes of a published file")
+    retries: Annotated[int, Field(ge=0)] = 4
+    backoff: Annotated[float, Field(ge=0)] = Field(0.5, description="seconds before the first retry; then doubled")
+    max_wait: Annotated[float, Field(ge=0)] = Field(120.0, description="most seconds that a server may make us wait")
+    max_bytes: Positive = Field(20_000_000, description="of one photo")
+    max_pixels: Positive = Field(89_478_485, description="of one photo")
+    allow_http: bool = Field(False, description="also addresses without encryption")
+    allow_private: bool = Field(False, description="also private, loopback and link-local addresses")
 
 
 class Settings(Section):
@@ -140,6 +170,7 @@ class Settings(Section):
     selection: Selection = Selection()
     generation: Generation = Generation()
     evaluation: Evaluation = Evaluation()
+    download: Download = Download()
 
     def section(self, dotted: str) -> Any:
         """The JSON form of one key or section, ``settings.section("selection.k")``."""
@@ -193,7 +224,11 @@ def _read_profile(profile: str | Path, seen: tuple[Path, ...]) -> dict[str, Any]
 
 def _resolve_paths(tree: dict[str, Any], folder: Path) -> None:
     """Paths in a profile are relative to the profile's own folder, never to the working directory."""
-    for section, keys in (("data", ("reviews", "images", "annotations")), ("alignment", ("pretrained",))):
+    for section, keys in (
+        ("data", ("reviews", "images", "annotations")),
+        ("alignment", ("pretrained",)),
+        ("evaluation", ("others",)),
+    ):
         values = tree.get(section)
         if isinstance(values, dict):
             for key in keys:

@@ -189,7 +189,7 @@ def test_data_files_replace_the_demo_world(tmp_path):
     artifacts.make("data", write)
     assert store(tmp_path, *options).status("data").state == "fresh"
     reviews.write_text("{}\n{}")
-    assert store(tmp_path, *options).status("data").why == "a data file changed"
+    assert store(tmp_path, *options).status("data").why == "the file of data.reviews changed"
 
 
 def test_unknown_stage(tmp_path):

@@ -1,0 +1,198 @@
+"""The command line: ``showcase run``, ``status``, ``explain`` and what people do around them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from showcase_utils.artifacts import STAGES, Artifacts, StaleStage
+from showcase_utils.config import SettingsError, load_settings, profile_names
+
+app = typer.Typer(
+    help="Personalized Showcases: photos and text that say why a place suits a user.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_show_locals=False,
+)
+console = Console(highlight=False, soft_wrap=True)
+
+Profile = Annotated[
+    str, typer.Option("--profile", "-p", help=f"{', '.join(profile_names())}, or the path of a YAML file.")
+]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change a setting: `-s selection.k=5`.")
+]
+Root = Annotated[
+    str, typer.Option("--artifacts", "-a", help="Folder of the stages. Default: $SHOWCASE_ARTIFACTS, or artifacts/.")
+]
+
+
+@app.command()
+def run(
+    profile: Profile = "demo",
+    overrides: Overrides = None,
+    artifacts: Root = "",
+    start: Annotated[str | None, typer.Option("--from", help="First notebook, by number or name: `02`.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Last notebook: `04`.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder of the executed notebooks.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Execute notebooks that are up to date, too.")] = False,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Write the committed notebooks and figures (profile demo).")
+    ] = False,
+) -> None:
+    """Run the notebooks in order with papermill; what is up to date is left alone."""
+    from showcase_utils import pipeline
+
+    names = _guard(pipeline.chosen, start, end)
+    if not console.is_terminal:
+        console.print(f"{len(names)} notebooks, profile {profile}")
+    with console.status("starting …") as status:
+        results = _guard(
+            pipeline.run,
+            profile,
+            overrides or [],
+            artifacts,
+            start=start,
+            end=end,
+            output=output,
+            force=force,
+            publish=publish,
+            on_cell=lambda name, cell, cells: status.update(f"{name}: cell {cell} of {cells}"),
+            on_done=lambda done: console.print(f"{done.notebook:<26}{done.state:<10}{done.seconds:7.1f} s"),
+        )
+    store = Artifacts(load_settings(profile, overrides or []), artifacts)
+    console.print(_stage_table(store))
+    console.print(f"executed notebooks  {results[0].path.parent}")
+    console.print(f"figures             {store.folder / 'figures'} ({sum(len(r.figures) for r in results)})")
+    console.print(f"artifacts           {store.folder}")
+
+
+@app.command()
+def status(profile: Profile = "demo", overrides: Overrides = None, artifacts: Root = "") -> None:
+    """Show each stage: fresh, stale (and why), unfinished or missing; seconds, size, device."""
+    store = Artifacts(_guard(load_settings, profile, overrides or []), artifacts)
+    console.print(_stage_table(store))
+    console.print(f"artifacts  {store.folder}")
+
+
+@app.command()
+def explain(
+    user: Annotated[str, typer.Argument(help="A user id.")],
+    business: Annotated[str, typer.Argument(help="A business id.")],
+    k: Annotated[int, typer.Option("--photos", "-k", min=1, help="How many photos.")] = 3,
+    html: Annotated[Path | None, typer.Option("--html", help="Write the showcase as one self-contained page.")] = None,
+    profile: Profile = "demo",
+    overrides: Overrides = None,
+    artifacts: Root = "",
+) -> None:
+    """Make one showcase: photos of a business chosen for a user, and the text that goes with them."""
+    from showcase_utils.showcase import Showcases
+
+    store = Artifacts(_guard(load_settings, profile, overrides or []), artifacts)
+    showcase = _guard(lambda: Showcases.load(store).explain(user, business, k=k))
+    console.print(showcase.text)
+    for path in showcase.photos:
+        console.print(str(path))
+    if html:
+        html.write_text(showcase.to_html(), encoding="utf-8")
+        console.print(f"written to {html}")
+
+
+@app.command()
+def evaluate(
+    texts: Annotated[Path, typer.Argument(help="A CSV with review_id and text, or a folder of them, one per system.")],
+    profile: Profile = "demo",
+    overrides: Overrides = None,
+    artifacts: Root = "",
+) -> None:
+    """Score somebody else's generated texts beside ours: notebook 05 with the files as further systems."""
+    if not texts.exists():
+        _fail(f"{texts} is not there")
+    run(profile, [*(overrides or []), f"evaluation.others={texts.resolve()}"], artifacts, start="05", end="05")
+
+
+@app.command()
+def rate(
+    sheet: Annotated[Path, typer.Argument(help="The HTML sheet to write, or the .key.json of one to read back.")],
+    answers: Annotated[list[Path] | None, typer.Argument(help="With a key: the files that raters saved.")] = None,
+    samples: Annotated[int, typer.Option("--samples", "-n", min=1, help="How many showcases to rate.")] = 30,
+    design: Annotated[str, typer.Option(help="likert (1 to 5 points) or pairwise (which is better).")] = "likert",
+    profile: Profile = "demo",
+    overrides: Overrides = None,
+    artifacts: Root = "",
+) -> None:
+    """Human evaluation: write a blind rating sheet, or read the answers back with agreement and intervals."""
+    import pandas as pd
+
+    from showcase_utils.evaluation import human
+
+    if sheet.suffix == ".json":
+        judged = _guard(human.read_answers, sheet, answers or [])
+        console.print(human.preferences(judged).round(3).to_string(index=False))
+        console.print(human.agreement(judged).round(3).to_string(index=False))
+        return
+    if answers:
+        _fail(f"{sheet}: answers are read back with the sheet's .key.json, not with the sheet")
+    store = Artifacts(_guard(load_settings, profile, overrides or []), artifacts)
+    texts = pd.read_parquet(_guard(store.path, "texts") / "texts.parquet")
+    photos = pd.read_parquet(store.path("data") / "images.parquet").drop_duplicates("image_id")
+    paths = photos.set_index("image_id")["path"]
+    key = _guard(human.write_sheet, sheet, texts, paths, samples, store.settings.seed, design)
+    console.print(f"sheet  {sheet}\nkey    {key} (keep it from the raters)")
+
+
+@app.command()
+def backbones(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the two models and the model card.")],
+    seed: Annotated[int, typer.Option(help="Seed of the worlds that are trained on.")] = 1000,
+    steps: Annotated[int | None, typer.Option(help="Stop each training after so many steps.")] = None,
+) -> None:
+    """Train the embedded CLIP and GPT-2 on demo worlds of other seeds (an hour on two cores)."""
+    from showcase_utils.backbones.training import train_backbones
+
+    _guard(train_backbones, output, seed=seed, max_steps=steps)
+
+
+def _stage_table(store: Artifacts) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in ("stage", "made by", "state"):
+        table.add_column(column)
+    for column in ("seconds", "MB"):
+        table.add_column(column, justify="right")
+    table.add_column("device")
+    table.add_column("why")
+    for name in store.stages():
+        row = store.status(name)
+        table.add_row(
+            name,
+            STAGES[name].notebook,
+            row.state,
+            f"{row.seconds:.1f}" if row.seconds is not None else "",
+            f"{row.bytes / 1e6:.1f}" if row.bytes is not None else "",
+            row.device or "",
+            row.why,
+        )
+    return table
+
+
+def _guard(function, *args, **kwargs):
+    """Errors that a user can mend are shown as a sentence, not as a traceback."""
+    from showcase_utils.pipeline import RunError
+
+    try:
+        return function(*args, **kwargs)
+    except (SettingsError, StaleStage, RunError, FileNotFoundError, KeyError, ValueError) as error:
+        _fail(str(error.args[0] if isinstance(error, KeyError) and error.args else error))
+
+
+def _fail(message: str) -> NoReturn:
+    Console(stderr=True, highlight=False, soft_wrap=True, markup=False).print(f"showcase: {message}")
+    raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    app()

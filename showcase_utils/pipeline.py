@@ -1,0 +1,220 @@
+"""The notebooks in order: which are up to date, and papermill over those that are not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import filelock
+import nbformat
+
+from showcase_utils.artifacts import PACKAGE, STAGES, Artifacts
+from showcase_utils.config import Settings, load_settings
+
+KERNEL = "python3"
+RUNS = "runs.json"
+NOTEBOOKS: dict[str, tuple[str, ...]] = {  # name -> the stages it reads; those it makes stand in artifacts.STAGES
+    "01_data_filtering": (),
+    "02_clip_encoding": ("data",),
+    "03_dpp_selection": ("data", "features"),
+    "04_contrastive_training": ("data", "features", "alignment", "selection"),
+    "05_metric_evaluation": ("world", "data", "features", "alignment", "selection", "generation"),
+    "06_showcase_gallery": ("data", "features", "selection", "generation", "texts", "evaluation"),
+}
+
+
+class RunError(RuntimeError):
+    """A run that cannot start or a notebook that failed; the message says where and why."""
+
+
+@dataclass(frozen=True)
+class NotebookRun:
+    """What became of one notebook: ``state`` is executed or fresh."""
+
+    notebook: str
+    state: str
+    seconds: float
+    path: Path
+    figures: tuple[str, ...]
+
+
+def describe_run(settings: Settings) -> str:
+    """One line that a reader checks first: profile, device, interpreter, the versions that matter."""
+    import torch
+    import transformers
+
+    from showcase_utils.devices import resolve_device
+
+    device = resolve_device(settings.device)
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type}, {os.cpu_count()} cores"
+    return (
+        f"profile {settings.profile} · {name} · Python {platform.python_version()} · "
+        f"torch {torch.__version__.split('+')[0]} · transformers {transformers.__version__}"
+    )
+
+
+def notebooks_folder() -> Path:
+    """Where the numbered notebooks lie. Raises ``RunError`` when this is not a checkout."""
+    folder = PACKAGE.parent / "notebooks"
+    if not folder.is_dir():
+        raise RunError("the notebooks are not here: clone the repository and install it with `pip install -e .`")
+    return folder
+
+
+def chosen(start: str | None, end: str | None) -> list[str]:
+    """The notebooks from ``start`` to ``end``, given by number or name. Raises ``RunError`` for an unknown one."""
+    names = list(NOTEBOOKS)
+    first = _index(start, names) if start else 0
+    last = _index(end, names) if end else len(names) - 1
+    if first > last:
+        raise RunError(f"--from {start} comes after --to {end}")
+    return names[first : last + 1]
+
+
+def run(
+    profile: str,
+    overrides: list[str],
+    root: str = "",
+    *,
+    start: str | None = None,
+    end: str | None = None,
+    output: Path | None = None,
+    force: bool = False,
+    publish: bool = False,
+    on_cell: Callable[[str, int, int], None] = lambda notebook, cell, cells: None,
+    on_done: Callable[[NotebookRun], None] = lambda done: None,
+) -> list[NotebookRun]:
+    """Executes the notebooks that are not up to date, each in a process of its own, in order.
+
+    A second run of the same profile at the same time waits for the first. ``force`` executes fresh notebooks too
+    (their stages stay as they are). ``publish`` writes the executed notebooks and figures into the checkout; then no
+    override is allowed, since the committed notebooks show a profile as it ships.
+
+    Raises ``RunError`` naming notebook and cell when a cell fails, ``SettingsError`` for settings that cannot be used.
+    """
+    settings = load_settings(profile, overrides)
+    if publish and (overrides or profile != "demo" or root):
+        raise RunError("--publish writes the committed notebooks: it goes with profile demo, without overrides")
+    store = Artifacts(settings, root)
+    output = (output or store.folder / "notebooks").expanduser().resolve()
+    output.mkdir(parents=True, exist_ok=True)
+    parameters = {} if publish else _parameters(profile, overrides, store)
+    results = []
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while others compute halve a busy machine
+    with filelock.FileLock(store.folder / ".run.lock"):
+        for name in chosen(start, end):
+            target = output / f"{name}.ipynb"
+            record = _records(output).get(name, {})
+            if not (force or publish) and target.is_file() and record.get("key") == _key(store, name):
+                result = NotebookRun(name, "fresh", record["seconds"], target, _figures(store, name))
+            else:
+                seconds = _execute(name, target, parameters, on_cell)
+                _remember(output, name, {"key": _key(store, name), "seconds": round(seconds, 1)})
+                result = NotebookRun(name, "executed", seconds, target, _figures(store, name))
+            on_done(result)
+            results.append(result)
+    if publish:
+        _publish(store, results)
+    return results
+
+
+def _execute(name: str, target: Path, parameters: dict[str, Any], on_cell: Callable[[str, int, int], None]) -> float:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # papermill's own imports warn of things that no user can mend
+        import papermill
+    source = notebooks_folder() / f"{name}.ipynb"
+    unknown = set(parameters) - set(papermill.inspect_notebook(str(source)))
+    if unknown:
+        raise RunError(f"{name} has no parameter {', '.join(sorted(unknown))}: its parameters cell is damaged")
+    cells = len(nbformat.read(source, as_version=4).cells) + bool(parameters)  # papermill adds a cell for them
+    half = target.with_suffix(".unfinished.ipynb")
+    started = time.perf_counter()
+    try:
+        papermill.execute_notebook(
+            str(source),
+            str(half),
+            parameters=parameters,
+            kernel_name=KERNEL,
+            cwd=str(source.parent),
+            progress_bar=False,
+            extra_arguments=["--log-level=ERROR"],  # every kernel warns that loopback is not encrypted
+            on_cell_start=lambda cell, cell_index, **_: on_cell(name, cell_index + 1, cells),
+        )
+    except papermill.PapermillExecutionError as error:
+        raise RunError(
+            f"{name} failed in cell {error.cell_index} [{error.exec_count}]: {error.ename}: {error.evalue}\n"
+            + "\n".join(error.traceback)
+            + f"\nThe notebook as far as it came: {half}"
+        ) from None
+    os.replace(half, target)
+    return time.perf_counter() - started
+
+
+def _index(name: str, names: list[str]) -> int:
+    for position, full in enumerate(names):
+        if full == name or full.split("_")[0] == name.zfill(2):
+            return position
+    raise RunError(f"no notebook '{name}': the notebooks are {', '.join(names)}")
+
+
+def _parameters(profile: str, overrides: list[str], store: Artifacts) -> dict[str, Any]:
+    path = Path(profile).expanduser()
+    return {
+        "profile": str(path.resolve()) if path.suffix in {".yaml", ".yml"} else profile,
+        "overrides": ";".join(overrides),
+        "artifacts": str(store.root),
+    }
+
+
+def _key(store: Artifacts, name: str) -> str:
+    """What an executed notebook shows depends on: its source, what it made and what it read. Empty: not up to date."""
+    there = store.stages()
+    made = [stage for stage in there if STAGES[stage].notebook == name]
+    stages = [*made, *(stage for stage in NOTEBOOKS[name] if stage in there)]
+    if any(store.status(stage).state != "fresh" for stage in stages):
+        return ""
+    source = nbformat.read(notebooks_folder() / f"{name}.ipynb", as_version=4)
+    facts = [[cell.source for cell in source.cells], {stage: store.contents(stage) for stage in stages}]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _records(output: Path) -> dict[str, Any]:
+    try:
+        return json.loads((output / RUNS).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+
+
+def _remember(output: Path, name: str, record: dict[str, Any]) -> None:
+    half = output / f"{RUNS}.new"
+    half.write_text(json.dumps(_records(output) | {name: record}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    os.replace(half, output / RUNS)
+
+
+def _figures(store: Artifacts, name: str) -> tuple[str, ...]:
+    return tuple(sorted(path.name for path in (store.folder / "figures").glob(f"{name.split('_')[0]}_*.png")))
+
+
+def _publish(store: Artifacts, results: list[NotebookRun]) -> None:
+    """Writes executed notebooks and all figures of the profile into the checkout, without what only this run knows."""
+    for result in results:
+        notebook = nbformat.read(result.path, as_version=4)
+        notebook.metadata.pop("papermill", None)
+        for cell in notebook.cells:
+            cell.metadata.pop("papermill", None)
+            cell.metadata.pop("execution", None)
+            if not cell.metadata.get("tags"):
+                cell.metadata.pop("tags", None)
+        nbformat.write(notebook, notebooks_folder() / f"{result.notebook}.ipynb")
+    figures = PACKAGE.parent / "figures"
+    shutil.rmtree(figures, ignore_errors=True)
+    shutil.copytree(store.folder / "figures", figures, ignore=shutil.ignore_patterns(".*", "*.new"))

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from showcase_utils.plots.data import cascade, distributions, photo_status, review_page
+
+
+@pytest.fixture
+def reviews() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "review_id": ["u1_b1", "u1_b2", "u2_b1"],
+            "user_id": ["u1", "u1", "u2"],
+            "business_id": ["b1", "b2", "b1"],
+            "rating": [5, 5, 1],
+            "text": ["one", "two words", "a text of many words " * 40],
+            "image_ids": [["p1"], ["p2", "p3", "p4", "p5", "p6", "p7"], ["p1"]],
+        }
+    )
+
+
+def texts(axes) -> list[str]:
+    return [text.get_text() for axis in axes for text in axis.texts]
+
+
+def test_distributions_draw_what_they_say(reviews):
+    known = pd.Series([["a", "b"], ["a"], []])
+    figure = distributions({"raw": reviews, "s1": reviews.iloc[:2]}, {"s1": known}, {5: 0.7, 1: 0.3})
+    figure.canvas.draw()
+    panels = {axis.get_title(): axis for axis in figure.axes}
+    heights = [bar.get_height() for bar in panels["ratings"].patches]
+    assert heights[:5] == pytest.approx([1 / 3, 0, 0, 0, 2 / 3]) and heights[5:] == pytest.approx([0, 0, 0, 0, 1])
+    (line,) = panels["history reviews per sample"].lines
+    np.testing.assert_allclose(line.get_xydata(), [[1, 2 / 3], [2, 1 / 3]])
+    assert len(panels["photos per business"].lines) == 2
+    raw = panels["photos per review"].lines[0]
+    np.testing.assert_allclose(raw.get_xydata(), [[1, 1], [6, 1 / 3]])
+
+
+def test_cascade_says_what_every_rule_leaves_and_drops():
+    table = pd.DataFrame(
+        {
+            "rule": ["rejected", "single", "gone"],
+            "dropped": [10, 600, 100],
+            "reviews": [1000, 400, 300],
+            "users": [700, 100, 90],
+            "businesses": [50, 50, 49],
+            "images": [2000, 900, 600],
+        }
+    )
+    figure = cascade(table)
+    assert texts(figure.axes)[:3] == ["1,000 (−10)", "400 (−600)", "300 (−100)"]
+    assert texts(figure.axes)[6:9] == ["50", "50", "49 (−1)"]
+    dropped, left = figure.axes[0].containers
+    assert [bar.get_width() for bar in left] == [1000, 400, 300]
+    assert [bar.get_width() for bar in dropped] == [10, 600, 100]
+
+
+def test_photo_status_names_every_reason():
+    images = pd.DataFrame({"status": ["ok"] * 6 + ["expired"] * 3 + ["not an image"]})
+    figure = photo_status(images)
+    figure.canvas.draw()
+    axis = figure.axes[0]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["ok", "expired", "not an image"]
+    assert texts([axis]) == [" 6 (60.0%)", " 3 (30.0%)", " 1 (10.0%)"]
+
+
+def test_review_page_shows_photos_and_why_others_are_missing(reviews, tmp_path):
+    Image.new("RGB", (40, 30), (10, 20, 30)).save(tmp_path / "p1.jpg")
+    images = pd.DataFrame(
+        {
+            "image_id": [f"p{n}" for n in range(1, 8)],
+            "path": [str(tmp_path / "p1.jpg")] + [""] * 6,
+            "status": ["ok"] + ["expired"] * 6,
+        }
+    )
+    figure = review_page(reviews, images, photos=4)
+    figure.canvas.draw()
+    rows = np.array(figure.axes).reshape(3, 5)
+    assert [len(axis.images) for axis in rows[0]] == [0, 1, 0, 0, 0]
+    assert rows[0, 1].images[0].get_array().shape == (30, 40, 3)
+    assert texts(rows[1])[2:] == ["expired"] * 4  # six photos, four places
+    assert texts(rows[2])[0] == "★☆☆☆☆" and texts(rows[2])[1].endswith("…")

@@ -1,0 +1,83 @@
+"""Figures of the generator: what they show is what they were given."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from showcase_utils.plots import generation as plots
+
+
+def _unit(seed, n=20, dim=6):
+    rows = np.random.default_rng(seed).normal(size=(n, dim))
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    paths = [tmp_path / f"{number}.jpg" for number in range(2)]
+    for path in paths:
+        Image.new("RGB", (12, 8), "tomato").save(path)
+    return paths
+
+
+def _words(figure):
+    return " ".join(text.get_text() for axis in figure.axes for text in axis.texts)
+
+
+def test_architecture_says_its_sizes():
+    words = _words(plots.architecture(2, 4, 192, 128))
+    for part in ("2 layers", "4 layers", "width 192", "CLIP image, 128", "L_{CCL}", "L_{PCL}", "L_{CE}"):
+        assert part in words
+
+
+def test_loss_curves_have_a_panel_per_term_that_is_there():
+    rows = {"epoch": [0.5, 1.0, 1.0], "split": ["train", "train", "val"], "loss": [3.0, 2, 2], "ce": [3.0, 2, 2]}
+    ce = pd.DataFrame(rows)
+    assert len(plots.loss_curves({"CE": ce}).axes) == 2
+    figure = plots.loss_curves({"CE": ce, "CCL": ce.assign(ccl=[1.0, 0.5, 0.7])})
+    assert len(figure.axes) == 3 and len(figure.axes[2].lines) == 2
+    assert figure.axes[2].lines[1].get_ydata().tolist() == [0.7]
+
+
+def test_user_weights_shows_the_extreme_pairs_histories():
+    weights = np.full((4, 4), 2.0)
+    weights[0, 3], weights[1, 2] = 1.1, 7.0
+    words = _words(plots.user_weights(weights, ["ramen", "tacos", "sushi", "pizza"]))
+    assert words.index("most alike: f = 1.10") < words.index("user 0: ramen") < words.index("user 3: pizza")
+    assert words.index("least alike: f = 7.00") < words.index("user 1: tacos") < words.index("user 2: sushi")
+
+
+def test_joint_space_has_one_projection_for_both_panels():
+    before, after = ({name: _unit(seed + i) for i, name in enumerate(("visual", "target"))} for seed in (0, 5))
+    figure = plots.joint_space(before, after, lines=7)
+    left, right = figure.axes
+    assert left.get_xlim() == right.get_xlim() and len(left.lines) == 7
+    rows = np.concatenate([*before.values(), *after.values()])
+    axes = np.linalg.svd(rows - rows.mean(0), full_matrices=False)[2][:2]
+    np.testing.assert_allclose(right.collections[1].get_offsets(), (after["target"] - rows.mean(0)) @ axes.T)
+
+
+def test_alignment_uniformity_goes_from_before_to_after():
+    rows = [("photos and texts", "before", 1.5, -0.5), ("photos and texts", "after", 0.6, -2.0)]
+    axis = plots.alignment_uniformity(pd.DataFrame(rows, columns=["pair", "when", "alignment", "uniformity"])).axes[0]
+    assert tuple(axis.texts[0].xy) == (0.6, -2.0)
+
+
+def test_word_attention_has_a_column_per_word(photos):
+    weights = pd.DataFrame(
+        [[0.2, 0.5, 0.3]] * 4, index=[" the", " hot", "dog", "<|eos|>"], columns=["photo 1", "photo 2", "review 1"]
+    )
+    figure = plots.word_attention(weights, photos)
+    axis = figure.axes[1]
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["the", "hot", "dog", "<|eos|>"]
+    np.testing.assert_array_equal(axis.images[0].get_array(), weights.to_numpy().T)
+    assert sum(len(inset.images) for inset in figure.axes[0].child_axes) == 2
+
+
+def test_samples_show_photos_and_every_text(photos):
+    figure = plots.samples(
+        [(photos, {"CE": "the ramen was great", "PC²L": ""}), (photos[:1], {"CE": "x", "PC²L": "y"})]
+    )
+    assert sum(len(axis.images) for axis in figure.axes) == 3
+    assert "the ramen was great" in _words(figure) and _words(figure).count("PC²L") == 2

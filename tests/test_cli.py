@@ -1,0 +1,57 @@
+import pytest
+from typer.testing import CliRunner
+
+from showcase_utils.cli import app
+
+
+@pytest.fixture
+def invoke(tmp_path, monkeypatch):
+    monkeypatch.setenv("SHOWCASE_ARTIFACTS", str(tmp_path))
+    return lambda *arguments: CliRunner().invoke(app, [*arguments])
+
+
+@pytest.mark.parametrize("command", ["run", "status", "explain", "evaluate", "rate", "backbones"])
+def test_help_of_every_command(invoke, command):
+    result = invoke(command, "--help")
+    assert result.exit_code == 0
+    assert "--" in result.stdout and len(result.stdout) > 200
+
+
+def test_status_of_nothing_yet(invoke):
+    result = invoke("status", "--profile", "smoke")
+    assert result.exit_code == 0
+    assert result.stdout.count("missing") == 8
+
+
+def test_unknown_key_is_a_sentence(invoke):
+    result = invoke("run", "--profile", "smoke", "--set", "selection.kk=1")
+    assert result.exit_code == 1
+    assert "did you mean 'selection.k'" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_unknown_notebook(invoke):
+    result = invoke("run", "--profile", "smoke", "--from", "9")
+    assert result.exit_code == 1
+    assert "no notebook '9'" in result.stderr
+
+
+def test_explain_before_the_run_names_the_notebook(invoke):
+    result = invoke("explain", "1", "2", "--profile", "smoke")
+    assert result.exit_code == 1
+    assert "run notebook" in result.stderr
+
+
+def test_rating_needs_texts_and_a_key(invoke, tmp_path):
+    result = invoke("rate", str(tmp_path / "sheet.html"), "--profile", "smoke")
+    assert result.exit_code == 1
+    assert "run notebook 05_metric_evaluation first" in result.stderr
+    result = invoke("rate", str(tmp_path / "sheet.html"), str(tmp_path / "answers.json"))
+    assert result.exit_code == 1
+    assert ".key.json" in result.stderr
+
+
+def test_evaluating_a_missing_file(invoke, tmp_path):
+    result = invoke("evaluate", str(tmp_path / "texts.csv"))
+    assert result.exit_code == 1
+    assert "texts.csv is not there" in result.stderr

@@ -1,0 +1,103 @@
+"""The driver over small notebooks of its own; the real ones run under nbval and in tests/notebooks."""
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from showcase_utils import pipeline
+from showcase_utils.artifacts import Artifacts
+from showcase_utils.config import SettingsError, load_settings
+from showcase_utils.pipeline import RunError
+
+PARAMETERS = 'profile = "smoke"\noverrides = ""\nartifacts = ""'
+MAKE_WORLD = """
+from pathlib import Path
+from showcase_utils.artifacts import Artifacts
+from showcase_utils.config import load_settings
+store = Artifacts(load_settings(profile, overrides), artifacts)
+print(store.make("world", (lambda out: (out / "a.txt").write_text(str(store.settings.world.seed)))).name)
+store.make("data", (lambda out: (out / "b.txt").write_text("b"))).name
+"""
+
+
+def write_notebook(folder, name, *sources):
+    cells = [new_code_cell(sources[0]), *(new_code_cell(source) for source in sources[1:])]
+    cells[0].metadata["tags"] = ["parameters"]
+    kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernelspec}), folder / f"{name}.ipynb")
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    write_notebook(folder, "01_data_filtering", PARAMETERS, MAKE_WORLD)
+    monkeypatch.setattr(pipeline, "notebooks_folder", lambda: folder)
+    monkeypatch.setattr(pipeline, "NOTEBOOKS", {"01_data_filtering": ()})
+    return tmp_path
+
+
+def run(house, *overrides, **options):
+    return pipeline.run("smoke", ["device=cpu", *overrides], str(house / "artifacts"), **options)
+
+
+def test_runs_once_and_again_only_for_a_reason(house, monkeypatch):
+    monkeypatch.chdir(house)
+    seen = []
+    (first,) = run(house, on_cell=lambda name, cell, cells: seen.append((cell, cells)))
+    assert first.state == "executed"
+    assert seen == [(1, 3), (2, 3), (3, 3)]  # papermill adds one cell
+    assert first.path == house / "artifacts" / "smoke" / "notebooks" / "01_data_filtering.ipynb"
+    assert run(house)[0].state == "fresh"
+    assert run(house, "selection.k=2")[0].state == "fresh"  # no stage of this notebook depends on it
+    assert run(house, force=True)[0].state == "executed"
+    assert run(house, "world.seed=5")[0].state == "executed"
+    store = Artifacts(load_settings("smoke", ["device=cpu", "world.seed=5"]), house / "artifacts")
+    assert (store.path("world") / "a.txt").read_text() == "5"
+    write_notebook(house / "notebooks", "01_data_filtering", PARAMETERS, MAKE_WORLD, "1 + 1")
+    assert run(house, "world.seed=5")[0].state == "executed"
+
+
+def test_a_failing_cell_is_shown_with_its_notebook(house):
+    write_notebook(house / "notebooks", "01_data_filtering", PARAMETERS, "dish = {}\ndish['sushi']")
+    with pytest.raises(RunError) as error:
+        run(house)
+    text = str(error.value)
+    assert "01_data_filtering failed in cell" in text and "KeyError" in text and "dish[" in text
+    assert (house / "artifacts" / "smoke" / "notebooks" / "01_data_filtering.unfinished.ipynb").is_file()
+    assert not (house / "artifacts" / "smoke" / "notebooks" / "01_data_filtering.ipynb").exists()
+
+
+def test_a_notebook_without_our_parameters_is_an_error(house):
+    write_notebook(house / "notebooks", "01_data_filtering", 'profile = "smoke"', MAKE_WORLD)
+    with pytest.raises(RunError, match="no parameter artifacts, overrides"):
+        run(house)
+
+
+def test_output_folder(house):
+    (done,) = run(house, output=house / "elsewhere")
+    assert done.path == house / "elsewhere" / "01_data_filtering.ipynb" and done.path.is_file()
+
+
+def test_bad_overrides_stop_before_anything_runs(house):
+    with pytest.raises(SettingsError, match="selection.kk"):
+        run(house, "selection.kk=1")
+    assert not (house / "artifacts").exists()
+
+
+def test_publishing_is_for_the_demo_profile_as_it_ships(house):
+    with pytest.raises(RunError, match="--publish"):
+        run(house, publish=True)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "count"), [(None, None, 6), ("2", "04", 3), ("05_metric_evaluation", None, 2)]
+)
+def test_chosen(start, end, count):
+    assert len(pipeline.chosen(start, end)) == count
+
+
+@pytest.mark.parametrize(("start", "end", "words"), [("9", None, "no notebook '9'"), ("4", "2", "comes after")])
+def test_chosen_refuses(start, end, words):
+    with pytest.raises(RunError, match=words):
+        pipeline.chosen(start, end)
