@@ -97,7 +97,8 @@ def annotate(
     rows = []
     for index in rng.choice(len(fit), size=reviews, replace=False, p=shown / shown.sum()):
         review = fit[index]
-        for sentence in review.sentences:
+        said_once = {sentence.text: sentence for sentence in review.sentences}  # nobody labels a repetition twice
+        for sentence in said_once.values():
             for number, photo in enumerate(review.photos):
                 if photo.image_id not in alive:
                     continue
