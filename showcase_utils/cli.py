@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from showcase_utils.artifacts import STAGES, Artifacts, StaleStage
+from showcase_utils.artifacts import STAGES, Artifacts, StaleStage, default_root
 from showcase_utils.config import SettingsError, load_settings, profile_names
 
 app = typer.Typer(
@@ -146,6 +146,50 @@ def rate(
 
 
 @app.command()
+def download(
+    dataset: Annotated[str, typer.Argument(help="`gest`, the paper's data set.")],
+    images: Annotated[bool, typer.Option("--images", help="Also the photos that the reviews name.")] = False,
+    to: Annotated[Path | None, typer.Option("--to", help="Folder. Default: downloads/ among the artifacts.")] = None,
+    adopt: Annotated[
+        Path | None, typer.Option("--adopt", help="Folder or tar of photos that are taken over before any is fetched.")
+    ] = None,
+    retry: Annotated[bool, typer.Option("--retry", help="Ask again for unreachable and refused photos.")] = False,
+    profile: Profile = "gest",
+    overrides: Overrides = None,
+) -> None:
+    """Fetch the published files, and the photos with a status for each; goes on where it was cut off."""
+    from showcase_utils.data import download as published
+    from showcase_utils.data.fetching import fetch_photos, photos_named
+    from showcase_utils.data.photo_store import PhotoStore
+
+    if dataset != "gest":
+        _fail(f"no data set '{dataset}': there is gest")
+    settings = _guard(load_settings, profile, overrides or [])
+    folder = (to or default_root() / "downloads").expanduser().resolve()
+    reviews = settings.data.reviews
+    if reviews is None:  # else the reviews are here already
+        files = _guard(published.download_gest, folder, settings.download)
+        for file in files:
+            console.print(f"{file.path.name:<26}{file.how:<12}{'sha256 fits' if file.checked else 'sha256 not known'}")
+        reviews = next((file.path for file in files if file.path.name in published.PUBLISHED), None)
+    if images or adopt:
+        if reviews is None:
+            _fail("no file of reviews says which photos there are: set data.reviews, or name one in download.files")
+        wanted = _guard(photos_named, reviews)
+        with _guard(PhotoStore, folder / "photos") as photos:
+            if adopt:
+                _guard(photos.adopt, adopt, settings.download)
+            if images:
+                _guard(fetch_photos, wanted, photos, settings.download, again=retry)
+            counts = photos.counts(wanted["image_id"])
+        console.print(_photo_table(counts))
+        console.print(f"photos, and index.parquet with what became of each  {folder / 'photos'}")
+    found = ["data.source=files"] + ([f"data.reviews={reviews}"] if reviews else [])
+    found += [f"data.images={folder / 'photos'}"] if images or adopt else []
+    console.print("set in the profile, or with --set:  " + "  ".join(found))
+
+
+@app.command()
 def backbones(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the two models and the model card.")],
     seed: Annotated[int, typer.Option(help="Seed of the worlds that are trained on.")] = 1000,
@@ -176,6 +220,16 @@ def _stage_table(store: Artifacts) -> Table:
             row.device or "",
             row.why,
         )
+    return table
+
+
+def _photo_table(counts: dict[str, int]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("status")
+    table.add_column("photos", justify="right")
+    table.add_column("share", justify="right")
+    for status, number in counts.items():
+        table.add_row(status, f"{number:,}", f"{number / max(1, sum(counts.values())):.2%}")
     return table
 
 

@@ -10,7 +10,7 @@ def invoke(tmp_path, monkeypatch):
     return lambda *arguments: CliRunner().invoke(app, [*arguments])
 
 
-@pytest.mark.parametrize("command", ["run", "status", "explain", "evaluate", "rate", "backbones"])
+@pytest.mark.parametrize("command", ["run", "status", "explain", "evaluate", "rate", "download", "backbones"])
 def test_help_of_every_command(invoke, command):
     result = invoke(command, "--help")
     assert result.exit_code == 0
