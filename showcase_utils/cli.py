@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -9,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from showcase_utils.artifacts import STAGES, Artifacts, StaleStage, default_root
+from showcase_utils.artifacts import PACKAGE, STAGES, Artifacts, StaleStage, default_root
 from showcase_utils.config import SettingsError, load_settings, profile_names
 
 app = typer.Typer(
@@ -187,6 +190,25 @@ def download(
     found = ["data.source=files"] + ([f"data.reviews={reviews}"] if reviews else [])
     found += [f"data.images={folder / 'photos'}"] if images or adopt else []
     console.print("set in the profile, or with --set:  " + "  ".join(found))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def bench(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Which one; without it, all are listed.")] = "",
+) -> None:
+    """Measure ours beside its peers in one run; what follows the name goes to the benchmark (`--help` lists it)."""
+    folder = PACKAGE.parent / "benchmarks"
+    there = {path.stem.removeprefix("bench_"): path for path in sorted(folder.glob("bench_*.py"))}
+    if not name:
+        for known, path in there.items():
+            console.print(
+                f"{known:<12}{ast.get_docstring(ast.parse(path.read_text(encoding='utf-8'))).splitlines()[0]}"
+            )
+        return
+    if name not in there:
+        _fail(f"no benchmark '{name}': choose from {', '.join(there) or 'none, for this is not a checkout'}")
+    raise typer.Exit(subprocess.run([sys.executable, str(there[name]), *context.args]).returncode)
 
 
 @app.command()

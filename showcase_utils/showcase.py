@@ -15,7 +15,7 @@ import difflib
 import html
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -60,9 +60,9 @@ class Showcase:
     user_id: str
     business_id: str
     image_ids: tuple[str, ...]
-    photos: tuple[Path, ...]
+    photos: tuple[Path, ...] = field(repr=False)  # where files lie is nobody's business in a stored notebook
     text: str
-    past_photos: tuple[Path, ...]
+    past_photos: tuple[Path, ...] = field(repr=False)
     past_texts: tuple[str, ...]
 
     def to_html(self) -> str:

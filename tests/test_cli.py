@@ -10,7 +10,7 @@ def invoke(tmp_path, monkeypatch):
     return lambda *arguments: CliRunner().invoke(app, [*arguments])
 
 
-@pytest.mark.parametrize("command", ["run", "status", "explain", "evaluate", "rate", "download", "backbones"])
+@pytest.mark.parametrize("command", ["run", "status", "explain", "evaluate", "rate", "download", "bench", "backbones"])
 def test_help_of_every_command(invoke, command):
     result = invoke(command, "--help")
     assert result.exit_code == 0
@@ -55,3 +55,15 @@ def test_evaluating_a_missing_file(invoke, tmp_path):
     result = invoke("evaluate", str(tmp_path / "texts.csv"))
     assert result.exit_code == 1
     assert "texts.csv is not there" in result.stderr
+
+
+def test_benchmarks_are_listed(invoke):
+    result = invoke("bench")
+    assert result.exit_code == 0
+    assert "greedy_map" in result.stdout and "reading" in result.stdout
+
+
+def test_unknown_benchmark(invoke):
+    result = invoke("bench", "speed")
+    assert result.exit_code == 1
+    assert "no benchmark 'speed'" in result.stderr

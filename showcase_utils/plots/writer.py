@@ -12,10 +12,12 @@ import filelock
 from IPython.display import Image
 from matplotlib import pyplot
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from showcase_utils.artifacts import PACKAGE, Artifacts
 
 INDEX = "index.json"
+FIRST_EMOJI = 0x1F000
 
 
 class Figures:
@@ -38,6 +40,8 @@ class Figures:
         """
         if not re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", slug):
             raise ValueError(f"slug '{slug}': use lower-case words joined by underscores")
+        for text in figure.findobj(Text):  # matplotlib's own font has no emoji
+            text.set_text("".join(letter for letter in text.get_text() if ord(letter) < FIRST_EMOJI))
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{self.notebook.split('_')[0]}_{slug}.png"
         half = path.with_suffix(".png.new")
