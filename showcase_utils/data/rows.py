@@ -1,6 +1,6 @@
 """Which rows of the published files are accepted, and why the others are not.
 
-One rule per kind of bad row (PAPER.md is silent on all of them; GEST-raw is "reviews with at least one photo"):
+One rule per kind of bad row (the paper is silent on all of them; GEST-raw is "reviews with at least one photo"):
 
 - not JSON, not UTF-8, nested too deep, longer than 16 MiB, cut off at the end of the file: rejected;
 - ``user_id`` and ``business_id`` are kept as text; a whole number is kept digit by digit; anything else, or a

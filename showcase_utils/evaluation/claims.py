@@ -1,4 +1,4 @@
-"""The paper's claims as data, and one function that says how each came out (PAPER.md, "Claims to test").
+"""The paper's claims as data, and one function that says how each came out ("claims to test" in notebook 05).
 
 What counts as reproduced was written down before any result was seen: a claim that something is greater needs the
 whole interval above zero and, where there is a test, a p-value that survives Holm's correction over the ledger; a
@@ -38,7 +38,7 @@ class Claim:
     metric: str
     direction: Literal["greater", "no worse"] = "greater"
     margin: float = 0.0
-    source: str = "PAPER.md"
+    source: str = "the paper"
 
     @property
     def comparison(self) -> Key:

@@ -214,6 +214,7 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
         start = eos if decoder_config.bos_token_id is None else decoder_config.bos_token_id
         with quietly():
             plain = AutoModelForCausalLM.from_pretrained(source)
+        decoder_config.name_or_path = os.fspath(decoder)  # "embedded", not where it lies on this machine
         decoder_config.add_cross_attention = True
         if decoder_config.activation_function == "gelu_new":
             decoder_config.activation_function = "gelu_pytorch_tanh"  # the same function as one kernel

@@ -5,21 +5,32 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from showcase_utils.showcase import Showcase
+if TYPE_CHECKING:
+    from showcase_utils.showcase import Showcase
 
 PAST, CHOSEN = 3, 3  # photos per row
 
 
 def same_place(showcases: Sequence[Showcase]) -> Figure:
     """One row per user: photos of their past, a line, the photos chosen for them, and the text."""
-    figure = Figure(figsize=(12, 1.9 * len(showcases)), layout="constrained")
-    axes = figure.subplots(len(showcases), PAST + CHOSEN + 2, squeeze=False,
-                           width_ratios=[0.8] * PAST + [0.12] + [1.2] * CHOSEN + [3])  # fmt: skip
+    figure = Figure(figsize=(12, 1.9 * len(showcases) + 0.3), layout="constrained")
+    heads, *axes = figure.subplots(
+        len(showcases) + 1,
+        PAST + CHOSEN + 2,
+        squeeze=False,
+        height_ratios=[0.12] + [1] * len(showcases),
+        width_ratios=[0.8] * PAST + [0.12] + [1.2] * CHOSEN + [3],
+    )
+    for column, head in ((0, "photographed elsewhere"), (PAST + 1, "chosen here for this user"), (-1, "and written")):
+        heads[column].text(0, 0, head, fontsize=10, weight="bold").set_in_layout(False)  # or it widens its column
+    for axis in heads:
+        axis.set_axis_off()
     for row, showcase in zip(axes, showcases, strict=True):
         for axis in row:
             axis.set_axis_off()
@@ -30,7 +41,7 @@ def same_place(showcases: Sequence[Showcase]) -> Figure:
             _photo(axis, path)
         words = textwrap.fill(showcase.text, 38)
         row[-1].text(0, 0.5, words, va="center", fontsize=9, transform=row[-1].transAxes)
-        row[0].set_title(showcase.user_id, fontsize=8, loc="left")
+        row[0].set_title(f"user …{showcase.user_id[-4:]}", fontsize=8, loc="left")
     return figure
 
 

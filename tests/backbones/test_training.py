@@ -1,6 +1,7 @@
 """A few steps of the command that made the shipped backbones, and what ships."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -65,9 +66,13 @@ def test_card_says_what_was_run(trained):
     assert f"{quality['gpt2_perplexity']:.2f}" in card
 
 
-def test_never_overwrites(trained):
-    with pytest.raises(FileExistsError, match="clip"):
-        make_backbones(trained[0], TINY)
+def test_what_is_finished_is_kept_and_never_overwritten(trained):
+    folder, quality = trained
+    before = (folder / "clip" / "open_clip_model.safetensors").stat().st_mtime_ns
+    assert make_backbones(folder, TINY, progress=False) == quality
+    assert (folder / "clip" / "open_clip_model.safetensors").stat().st_mtime_ns == before
+    with pytest.raises(FileExistsError, match="not of this recipe"):
+        make_backbones(folder, replace(TINY, seed=501))
 
 
 def test_shipped_backbones_are_small_and_whole():

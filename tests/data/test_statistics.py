@@ -50,7 +50,7 @@ def test_table_one_stands_beside_the_papers():
 
 def test_published_numbers_are_consistent():
     assert sum(PUBLISHED_RATINGS.values()) == pytest.approx(1, abs=0.0005)
-    # PAPER.md gives 1.868 photos per review in the published train split of s2.
+    # The published train split of s2 has 1.868 photos per review.
     assert PAPER_TABLE_ONE.loc["GEST-s2", "images"] / PAPER_TABLE_ONE.loc["GEST-s2", "reviews"] == pytest.approx(
         1.868, abs=0.001
     )
