@@ -1,0 +1,144 @@
+"""Photos to features with ViT-B-32: end to end, forward only, and open_clip's README loop, one photo at a time.
+
+Run: python benchmarks/bench_encoding.py [--photos N] [--threads T] [--device NAME]. Writes results/encoding.json.
+
+Weights are random, which costs what trained ones cost. Photos are JPEGs of 800 × 600, smooth with some detail, about
+as large as phone photos from a review site. "Forward only" has all pixels decoded and in memory; end to end over
+forward only is the share of the time in which the model works. Cost per photo is also taken at three sizes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from showcase_utils.config import Encoding
+from showcase_utils.encoding.clip import Clip, load_clip
+from showcase_utils.encoding.features import write_features
+
+RESULTS = Path(__file__).parent / "results" / "encoding.json"
+MODEL = "ViT-B-32"
+REPEATS = 2
+
+
+def save_random_clip(folder: Path) -> Path:
+    """ViT-B-32 with random weights in open_clip's folder format."""
+    folder.mkdir()
+    config = open_clip.get_model_config(MODEL)
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": {}}))
+    model = open_clip.create_model(MODEL)
+    save_file(
+        {name: value.contiguous() for name, value in model.state_dict().items()}, folder / "open_clip_model.safetensors"
+    )
+    return folder
+
+
+def save_photos(folder: Path, count: int) -> list[str]:
+    """JPEGs of 800 × 600: coarse noise blown up, with finer noise on top."""
+    folder.mkdir()
+    rng, paths = np.random.default_rng(0), []
+    for number in range(count):
+        coarse = Image.fromarray(rng.integers(0, 255, (12, 16, 3), dtype=np.uint8)).resize((800, 600), Image.BICUBIC)
+        fine = Image.fromarray(rng.integers(0, 255, (150, 200, 3), dtype=np.uint8)).resize((800, 600), Image.BILINEAR)
+        paths.append(str(folder / f"{number}.jpg"))
+        Image.blend(coarse, fine, 0.3).save(paths[-1], quality=85)
+    return paths
+
+
+def seconds(function: Callable[[], object], repeats: int = REPEATS) -> float:
+    """The best of some runs: the least disturbed one."""
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def end_to_end(clip: Clip, paths: list[str]) -> None:
+    """Files to a feature store on disk, as notebook 02 does it."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_features(
+            Path(folder) / "photos", paths, paths, clip.stream_images, dim=clip.dim, fingerprint=clip.fingerprint,
+            batch_size=clip.settings.batch_size, progress=False,
+        )  # fmt: skip
+
+
+@torch.inference_mode()
+def forward_only(clip: Clip, pixels: list[torch.Tensor]) -> None:
+    for batch in pixels:
+        with torch.autocast(clip.device.type, torch.bfloat16, enabled=clip.autocast):
+            clip.model.encode_image(batch.to(clip.device), normalize=True).cpu()
+
+
+def readme_loop(clip: Clip, paths: list[str]) -> None:
+    """The loop of open_clip's README: open, preprocess, encode, normalise, for each photo alone."""
+    for path in paths:
+        image = clip.preprocess(Image.open(path)).unsqueeze(0).to(clip.device)
+        with torch.no_grad(), torch.autocast(clip.device.type, torch.bfloat16, enabled=clip.autocast):
+            features = clip.model.encode_image(image)
+            features /= features.norm(dim=-1, keepdim=True)
+            features.cpu()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--photos", type=int, default=256)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--device", default="auto")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    with tempfile.TemporaryDirectory() as folder:
+        name = f"local-dir:{save_random_clip(Path(folder) / 'clip')}"
+        paths = save_photos(Path(folder) / "photos", options.photos)
+        clip = load_clip(Encoding(model=name, batch_size=options.batch, workers=options.workers), options.device)
+        chunks = [paths[at : at + options.batch] for at in range(0, len(paths), options.batch)]
+        pixels = [torch.stack([clip.preprocess(Image.open(path)) for path in chunk]) for chunk in chunks]
+        forward_only(clip, pixels[:1])  # warms up
+        best = {
+            "end to end": seconds(lambda: end_to_end(clip, paths)),
+            "forward only": seconds(lambda: forward_only(clip, pixels)),
+            "README loop": seconds(lambda: readme_loop(clip, paths)),
+        }
+        decoding = seconds(lambda: [clip.preprocess(Image.open(path)) for path in paths[:128]], 1) / min(
+            128, len(paths)
+        )
+        sizes = [len(paths) // 4, len(paths) // 2, len(paths)]
+        by_size = {n: seconds(lambda n=n: end_to_end(clip, paths[:n])) / n for n in sizes}
+    count = len(paths)
+    results = {
+        "model": MODEL,
+        "device": str(clip.device),
+        "threads": options.threads,
+        "workers": options.workers,
+        "machine": platform.machine(),
+        "load": round(os.getloadavg()[0], 2),
+        "torch": torch.__version__.split("+")[0],
+        "photos": count,
+        "photos_per_second": {name: round(count / value, 2) for name, value in best.items()},
+        "end_to_end_over_forward_only": round(best["forward only"] / best["end to end"], 3),
+        "end_to_end_over_readme_loop": round(best["README loop"] / best["end to end"], 3),
+        "decoded_photos_per_second_and_core": round(1 / decoding, 1),
+        "milliseconds_per_photo_by_size": {str(n): round(1000 * value, 2) for n, value in by_size.items()},
+    }
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    print(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()

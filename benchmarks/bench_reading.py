@@ -1,0 +1,143 @@
+"""Reading a file like image_review_all.json: ours beside pandas.read_json(lines=True) and one bare pass of orjson.
+
+Run: python benchmarks/bench_reading.py [--rows N …] [--repeats N] [--folder DIR]. Writes results/reading.json.
+
+The files are made from a seed with the published counts of rows, users, businesses and ratings (``gest_like.py``);
+the largest has about 1.09 GB. Every measurement is a process of its own, and the peers take turns, so that whatever
+else the machine does meets all of them. ``s1`` is the whole data stage: read, filtered, split, checked for leaks,
+written and counted, without photos.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import gest_like
+
+RESULTS = Path(__file__).parent / "results" / "reading.json"
+PEERS = ("orjson", "ours", "pandas", "s1")
+GIB = 2**30
+
+
+def work(peer: str, path: Path) -> dict[str, float]:
+    """One peer reads one file; imports are not counted. Gives seconds, processor seconds, rows and peak memory."""
+    if peer == "pandas":
+        import pandas
+
+        started, cpu = time.perf_counter(), time.process_time()
+        rows = len(pandas.read_json(path, lines=True))
+    elif peer == "orjson":
+        import orjson
+
+        started, cpu = time.perf_counter(), time.process_time()
+        rows = 0
+        with path.open("rb") as file:
+            for line in file:
+                orjson.loads(line)
+                rows += 1
+    elif peer == "ours":
+        from showcase_utils.data.gest import read_reviews
+
+        started, cpu = time.perf_counter(), time.process_time()
+        rows = sum(map(len, read_reviews(path, progress=False)))
+    else:
+        import pyarrow.parquet
+
+        from showcase_utils.config import Data
+        from showcase_utils.data.build import build_data
+
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            started, cpu = time.perf_counter(), time.process_time()
+            build_data(Path(folder), path, None, Data(), progress=False)
+            rows = pyarrow.parquet.read_metadata(Path(folder) / "reviews.parquet").num_rows
+    seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu
+    return {"seconds": seconds, "cpu_seconds": cpu_seconds, "rows": rows, "peak_bytes": peak_bytes()}
+
+
+def peak_bytes() -> int:
+    """Peak resident memory of this process. On Linux ``ru_maxrss`` would include the parent's, from before exec."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return 1024 * int(status.read_text().split("VmHWM:")[1].split()[0])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def measure(peer: str, path: Path) -> dict[str, float]:
+    command = [sys.executable, __file__, "--peer", peer, "--file", str(path)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def slope(rows: list[int], seconds: list[float]) -> float:
+    """Exponent of the cost in rows, by least squares on logarithms: 1 is linear."""
+    x, y = [math.log(value) for value in rows], [math.log(value) for value in seconds]
+    return statistics.linear_regression(x, y).slope
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    sizes = [gest_like.ROWS // 16, gest_like.ROWS // 4, gest_like.ROWS]
+    parser.add_argument("--rows", type=int, nargs="+", default=sizes)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--folder", type=Path, help="where the files are made; they are removed afterwards")
+    parser.add_argument("--peer", choices=PEERS, help=argparse.SUPPRESS)
+    parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.peer:
+        print(json.dumps(work(arguments.peer, arguments.file)))
+        return
+
+    table = []
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+        for rows in arguments.rows:
+            path = Path(folder) / "image_review_all.json"
+            gest_like.write(path, rows)
+            runs: dict[str, list[dict[str, float]]] = {peer: [] for peer in PEERS}
+            for _ in range(arguments.repeats):
+                for peer in PEERS:
+                    runs[peer].append(measure(peer, path))
+            for peer, several in runs.items():
+                assert all(run["rows"] == rows for run in several), (peer, several)
+                row = {"rows": rows, "file_bytes": path.stat().st_size, "peer": peer}
+                row |= {key: round(min(run[key] for run in several), 3) for key in ("seconds", "cpu_seconds")}
+                row["peak_gib"] = round(max(run["peak_bytes"] for run in several) / GIB, 3)
+                table.append(row)
+                print(row)
+
+    largest = {row["peer"]: row for row in table if row["rows"] == max(arguments.rows)}
+    summary = {
+        "pandas_over_ours": round(largest["pandas"]["seconds"] / largest["ours"]["seconds"], 2),
+        "pandas_over_ours_cpu": round(largest["pandas"]["cpu_seconds"] / largest["ours"]["cpu_seconds"], 2),
+        "ours_over_orjson": round(largest["ours"]["seconds"] / largest["orjson"]["seconds"], 2),
+        "slopes": {
+            peer: round(slope(arguments.rows, [row["cpu_seconds"] for row in table if row["peer"] == peer]), 3)
+            for peer in PEERS
+        },
+    }
+    machine = {
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+        "load": os.getloadavg()[0],
+        **{name: version(name) for name in ("pandas", "orjson", "pyarrow")},
+    }
+    about = "least seconds and largest memory of the repeats; slopes of processor seconds over rows, log-log"
+    report = {"about": about, "repeats": arguments.repeats, "machine": machine, "summary": summary, "table": table}
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(summary, indent=1))
+
+
+if __name__ == "__main__":
+    main()
