@@ -197,7 +197,7 @@ def bench(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Which one; without it, all are listed.")] = "",
 ) -> None:
-    """Measure ours beside its peers in one run; what follows the name goes to the benchmark (`--help` lists it)."""
+    """Measure ours beside its peers in one run; what follows the name goes to the benchmark."""
     folder = PACKAGE.parent / "benchmarks"
     there = {path.stem.removeprefix("bench_"): path for path in sorted(folder.glob("bench_*.py"))}
     if not name:
