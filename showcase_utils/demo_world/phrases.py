@@ -9,8 +9,6 @@ punctuation: the writer's habit decides it.
 
 from __future__ import annotations
 
-TIERS = ("love", "like", "meh", "bad")
-
 ADJECTIVES: dict[str, tuple[str, ...]] = {
     "love": (
         "amazing", "incredible", "phenomenal", "perfect", "heavenly", "divine", "outstanding", "superb", "fantastic",

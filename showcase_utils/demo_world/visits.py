@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,13 +55,6 @@ class World:
     restaurants: tuple[Restaurant, ...]
     people: tuple[Person, ...]
     reviews: tuple[Review, ...]
-
-    def described_photos(self) -> Iterator[tuple[Photo, Sentence]]:
-        """Every photo with every sentence of its review that describes it."""
-        for review in self.reviews:
-            for sentence in review.sentences:
-                for index in sentence.photos:
-                    yield review.photos[index], sentence
 
 
 def streams(seed: int) -> dict[str, np.random.Generator]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Sequence
 from contextlib import redirect_stderr
 from importlib.metadata import version
@@ -21,6 +22,19 @@ from showcase_utils.evaluation.text import check_pairs
 from showcase_utils.metric import Metric
 
 MIDDLE = 0.75  # where bert-score has no tuned layer: about the depth at which its tuned ones lie
+
+
+class FixedHash(str):
+    """A text with the same hash in every process.
+
+    bert-score makes its batches in the order of a set of the texts, and who shares a batch moves the last digits: with
+    Python's own hashes, and in another order of the rows, the same run would end with other bytes.
+    """
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        return zlib.crc32(self.encode("utf-8", "surrogatepass"))
 
 
 def bertscore(
@@ -46,11 +60,12 @@ def bertscore(
         raise ValueError(f"layer {layer}: '{model}' has layers 1 to {depth}")
     scores = np.zeros(len(hypotheses))
     written = [i for i, pair in enumerate(zip(hypotheses, references, strict=True)) if all(map(str.strip, pair))]
+    written.sort(key=lambda i: (hypotheses[i], references[i]))
     if written:
         scorer = _scorer(source, layer, place)
         # bert-score reports a text of exactly two tokens as empty, on stderr; F1, the one we read, stays right.
         with redirect_stderr(io.StringIO()):
-            pairs = [hypotheses[i] for i in written], [references[i] for i in written]
+            pairs = [FixedHash(hypotheses[i]) for i in written], [FixedHash(references[i]) for i in written]
             _, _, f1 = scorer.score(*pairs, batch_size=batch_size)
         scores[written] = (f1[layer] if scorer.all_layers else f1).numpy()
     name = Path(source).name if Path(source).is_dir() else source

@@ -11,7 +11,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -34,8 +33,10 @@ from transformers.modeling_outputs import ModelOutput
 from transformers.models.gpt2.configuration_gpt2 import GPT2Config
 from transformers.utils import logging as transformers_logging
 
+from showcase_utils.artifacts import BACKBONES
+
 IGNORED = -100  # a label that is no token: padding
-EMBEDDED_DECODER = Path(__file__).parent.parent / "backbones" / "gpt2"
+EMBEDDED_DECODER = BACKBONES / "gpt2"
 
 
 class ShowcaseConfig(PreTrainedConfig):

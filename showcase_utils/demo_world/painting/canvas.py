@@ -20,7 +20,6 @@ Point = tuple[float, float]
 Frame = Callable[..., Point]  # at(u, v, w=0): local coordinates of one piece -> pixels
 
 WHITE: RGB = (255, 255, 255)
-BLACK: RGB = (0, 0, 0)
 
 
 def mix(a: RGB, b: RGB, share: float) -> RGB:
