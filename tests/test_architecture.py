@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "showcase_utils"
-SHARED = {"config", "artifacts", "devices", "metric"}
+SHARED = {"config", "artifacts", "devices", "metric", "resampling"}
 MAY_IMPORT = {
     "config": set(),
     "artifacts": {"config", "devices"},
     "devices": set(),
     "metric": set(),
+    "resampling": {"metric"},
     "demo_world": set(),
     "backbones": SHARED | {"demo_world"},
     "data": SHARED | {"demo_world"},

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
+from showcase_utils.resampling import percentile_bounds, resampled_rows
+
 Labels = NDArray[np.int64]
 Confidence = NDArray[np.float32]
 BINS = 10
@@ -31,19 +33,17 @@ def alignment_metrics(
     """
     if len(np.unique(label)) < 2:
         raise ValueError("the test pairs are all of one class: annotate more reviews")
-    groups = list(pd.Series(review).groupby(review).indices.values())
+    names, groups = np.unique(review.astype(str), return_inverse=True)
     kept = confidence >= threshold
-    rng = np.random.default_rng(seed)
     draws = []
-    for _ in range(resamples):
-        rows = np.concatenate([groups[pick] for pick in rng.integers(len(groups), size=len(groups))])
+    for rows in resampled_rows(groups, resamples, np.random.default_rng(seed)):
         if 0 < label[rows].sum() < len(rows):
             draws.append((_auc(label[rows], confidence[rows]), _f1(label[rows], kept[rows])))
-    auc, f1 = np.quantile(draws, [0.025, 0.975], axis=0).T.tolist()
+    auc, f1 = (list(percentile_bounds(values)) for values in np.array(draws).reshape(-1, 2).T)
     bins = _calibration(label, confidence)
     return {
         "pairs": len(label),
-        "reviews": len(groups),
+        "reviews": len(names),
         "positive_share": float(label.mean()),
         "auc": _auc(label, confidence),
         "auc_interval": auc,

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from showcase_utils.encoding.features import FeatureStore
+from showcase_utils.resampling import percentile_bounds, resampled_means
 
 GROUPS = {"business": "business_id", "user": "user_id"}
 
@@ -49,7 +50,7 @@ def diversity_summary(pairs: pd.DataFrame, seed: int, resamples: int = 1000) -> 
     rng = np.random.default_rng(seed)
     rows = []
     for kind, rows_of_kind in pairs.groupby("kind", sort=False):
-        low, high = np.quantile(_means(rows_of_kind, rng, resamples), [0.025, 0.975])
+        low, high = percentile_bounds(_means(rows_of_kind, rng, resamples))
         rows.append((kind, len(rows_of_kind), rows_of_kind["distance"].mean(), low, high))
     return pd.DataFrame(rows, columns=["kind", "pairs", "mean", "low", "high"]).set_index("kind")
 
@@ -64,8 +65,7 @@ def diversity_claim(pairs: pd.DataFrame, seed: int, resamples: int = 1000) -> pd
     rows = []
     for name in GROUPS:
         inter, intra = (pairs[pairs["kind"] == f"{side} {name}"] for side in ("inter", "intra"))
-        draws = _means(inter, rng, resamples) - _means(intra, rng, resamples)
-        low, high = np.quantile(draws, [0.025, 0.975])
+        low, high = percentile_bounds(_means(inter, rng, resamples) - _means(intra, rng, resamples))
         ranks = pd.concat([inter["distance"], intra["distance"]]).rank().to_numpy()[: len(inter)]
         chance = (ranks.sum() - len(inter) * (len(inter) + 1) / 2) / (len(inter) * len(intra))  # Mann and Whitney's U
         difference = inter["distance"].mean() - intra["distance"].mean()
@@ -91,6 +91,4 @@ def _means(pairs: pd.DataFrame, rng: np.random.Generator, resamples: int) -> np.
     """Means over bootstrap resamples ``(resamples,)``; pairs of one group come and go together."""
     group = pairs["group"].to_numpy(dtype=object)
     codes = np.arange(len(pairs)) if (group == "").all() else pd.factorize(group)[0]
-    sums, counts = np.bincount(codes, pairs["distance"]), np.bincount(codes)
-    draws = rng.integers(len(sums), size=(resamples, len(sums)))
-    return sums[draws].sum(axis=1) / counts[draws].sum(axis=1)
+    return resampled_means(pairs["distance"].to_numpy(), codes, resamples, rng)

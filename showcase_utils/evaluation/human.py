@@ -21,8 +21,9 @@ from PIL import Image
 
 from showcase_utils.evaluation.corpus import mean_metric, ratio
 from showcase_utils.evaluation.generated import runs_of
-from showcase_utils.evaluation.significance import Interval, interval
+from showcase_utils.evaluation.significance import interval
 from showcase_utils.metric import Floats
+from showcase_utils.resampling import percentile_bounds, resampled_rows
 
 Design = Literal["likert", "pairwise"]
 QUESTIONS = {
@@ -166,17 +167,10 @@ def agreement(answers: pd.DataFrame, rounds: int = 1000, confidence: float = 0.9
     rows = []
     for question, group in answers.groupby("question", sort=True):
         table = group.pivot(index="item", columns="rater", values="value").to_numpy(float)
-        generator = np.random.default_rng(seed)
-        draws = [krippendorff(table[generator.integers(len(table), size=len(table))]) for _ in range(rounds)]
-        tail = (1 - confidence) / 2
-        known = np.array(draws)[~np.isnan(draws)]
-        low, high = np.quantile(known, [tail, 1 - tail]) if len(known) else (np.nan, np.nan)
-        found = Interval(
-            krippendorff(table), float(low), float(high), float(known.std()), f"bootstrap over {len(table)} items"
-        )
-        rows.append(
-            {"question": question, "alpha": found.value, "low": found.low, "high": found.high, "raters": table.shape[1]}
-        )
+        drawn = resampled_rows(np.arange(len(table)), rounds, np.random.default_rng(seed))
+        low, high = percentile_bounds(np.array([krippendorff(table[items]) for items in drawn]), confidence)
+        row = {"question": question, "alpha": krippendorff(table), "low": low, "high": high}
+        rows.append(row | {"raters": table.shape[1]})
     return pd.DataFrame(rows)
 
 

@@ -15,9 +15,9 @@ from scipy.stats import norm
 
 from showcase_utils.evaluation.corpus import Ints, SumMetric, TypeMetric, mean_metric
 from showcase_utils.metric import Floats, Metric
+from showcase_utils.resampling import CHUNK, group_weights, percentile_bounds
 
 SWAPS = 1000  # at least so many: the smallest p must survive the correction for a ledger of claims
-CHUNK = 100  # rounds whose weights are in memory at once
 
 
 @dataclass(frozen=True)
@@ -159,23 +159,19 @@ def _bounds(
     """Low, high, standard error and method of the first side, or of the first minus the second."""
     if n_users < 2 or math.isnan(value):
         return math.nan, math.nan, math.nan, "none: fewer than two users"
-    tail = (1 - confidence) / 2
     if isinstance(sides[0][0], TypeMetric):
         left_out = _difference([np.mean([run.without(groups) for run in runs], axis=0) for runs in sides])
         left_out = left_out[~np.isnan(left_out)]
         error = math.sqrt((len(left_out) - 1) * left_out.var())
-        reach = float(norm.ppf(1 - tail)) * error
+        reach = float(norm.ppf(0.5 + confidence / 2)) * error
         return value - reach, value + reach, error, f"jackknife over {n_users} users"
-    generator = np.random.default_rng([seed, 0])
     draws = []
-    for start in range(0, rounds, CHUNK):
-        chunk = min(CHUNK, rounds - start)
-        weights = generator.multinomial(n_users, np.full(n_users, 1 / n_users), size=chunk)[:, groups]
+    for drawn in group_weights(n_users, rounds, np.random.default_rng([seed, 0])):
+        weights = drawn[:, groups]  # (rounds, samples)
         draws.append(_difference([np.mean([run.under(weights) for run in runs], axis=0) for runs in sides]))
     values = np.concatenate(draws)
-    values = values[~np.isnan(values)]
-    low, high = np.quantile(values, [tail, 1 - tail])
-    return float(low), float(high), float(values.std(ddof=1)), f"bootstrap over {n_users} users, {rounds} rounds"
+    error = float(values[~np.isnan(values)].std(ddof=1))
+    return *percentile_bounds(values, confidence), error, f"bootstrap over {n_users} users, {rounds} rounds"
 
 
 def _difference(sides: list[Floats]) -> Floats:
