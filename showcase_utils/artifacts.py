@@ -68,7 +68,17 @@ OUTSIDE = {  # settings that name files which a stage reads and no stage made
     "alignment": ("data.annotations", "alignment.pretrained"),
     "evaluation": ("evaluation.others",),
 }
-INDIFFERENT = {"encoding.workers"}  # settings that change how fast, never what
+INDIFFERENT = {  # settings that change how fast, never what
+    "encoding.workers",
+    "encoding.engine",
+    "encoding.actors",
+    "generation.jobs",
+}
+NEUTRAL = {  # values at which a stage is the one made before there was the setting
+    "encoding.compile": False,
+    "generation.accumulation": 1,
+    "generation.compile": False,
+}
 EMBEDDED = {"encoding.model": "clip", "generation.decoder": "gpt2", "evaluation.bertscore_model": "gpt2"}
 
 
@@ -197,6 +207,10 @@ class Artifacts:
             section, _, name = key.partition(".")
             if section in settings:
                 settings[section].pop(name, None)
+        for key, value in NEUTRAL.items():
+            section, _, name = key.partition(".")
+            if section in settings and settings[section][name] == value:
+                del settings[section][name]
         embedded = {
             key: _file_digests(BACKBONES / folder)
             for key, folder in EMBEDDED.items()

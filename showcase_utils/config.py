@@ -63,6 +63,9 @@ class Encoding(Section):
     dtype: Literal["float16", "float32"] = "float16"
     long_text: Literal["truncate", "mean_of_sentences"] = "truncate"
     shard_rows: Positive = 4096
+    engine: Literal["local", "ray"] = Field("local", description="this machine, or a Ray cluster: extra `scale`")
+    actors: Annotated[int, Field(ge=0)] = Field(0, description="of engine ray; 0: one per GPU, or per node without")
+    compile: bool = Field(False, description="torch.compile; wants a C++ compiler; changes last bits")
 
 
 class Alignment(Section):
@@ -97,15 +100,20 @@ class Generation(Section):
     """Visually-aware generation with personalized cross-modal contrastive learning (paper, section 4.2)."""
 
     decoder: str = Field("embedded", description="embedded, gpt2, or a folder in transformers' format")
-    systems: tuple[str, ...] = ("text_gpt2", "img_gpt2", "ours_ce", "ours_pc2l")
+    systems: tuple[str, ...] = (
+        "st", "r2gen", "ref2seq", "peter", "text_gpt2", "img_gpt2", "ours_ce", "ours_ccl", "ours_pcl", "ours_pc2l"
+    )  # fmt: skip
     seeds: tuple[int, ...] = (0,)
     lr: PositiveFloat = 1e-4
-    batch_size: Positive = 32
+    batch_size: Positive = Field(32, description="samples of a step, over all processes and micro-batches")
+    accumulation: Positive = Field(1, description="micro-batches of a step, for small memories; contrast is within one")
+    jobs: Annotated[int, Field(ge=0)] = Field(0, description="systems that train at once on a CPU; 0: one per core")
     epochs: Positive = 10
     patience: Positive = 2
     warmup: Probability = Field(0.05, description="share of the steps that warm up")
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    compile: bool = Field(False, description="torch.compile; wants a C++ compiler, and pays in long trainings only")
     max_tokens: Positive = 64
     max_images: Positive = 5
     history: Positive = 10
@@ -115,7 +123,7 @@ class Generation(Section):
     temperature: PositiveFloat = 0.1
     alpha: Annotated[float, Field(gt=1)] = Field(2.718281828459045, description="α of f(i,j), PCL")
     entities: Literal["auto", "spacy", "phrases"] = "auto"
-    spacy_model: str = "en_core_web_sm"
+    spacy_model: str = Field("en_core_web_sm", description="an installed pipeline, or the folder of a saved one")
 
 
 class Evaluation(Section):
@@ -153,6 +161,7 @@ class Download(Section):
     max_wait: Annotated[float, Field(ge=0)] = Field(120.0, description="most seconds that a server may make us wait")
     max_bytes: Positive = Field(20_000_000, description="of one photo")
     max_pixels: Positive = Field(89_478_485, description="of one photo")
+    decode_adopted: bool = Field(False, description="decode all photos that are taken over, not only suspicious ones")
     allow_http: bool = Field(False, description="also addresses without encryption")
     allow_private: bool = Field(False, description="also private, loopback and link-local addresses")
 

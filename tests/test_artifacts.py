@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from showcase_utils.artifacts import MANIFEST, STAGES, TIMING, Artifacts, StaleStage
+from showcase_utils.artifacts import MANIFEST, NEUTRAL, STAGES, TIMING, Artifacts, StaleStage
 from showcase_utils.config import load_settings
 
 
@@ -72,6 +72,16 @@ def test_a_changed_setting_makes_only_what_depends_on_it_stale(tmp_path):
 def test_workers_do_not_change_what_comes_out(tmp_path):
     make_up_to(store(tmp_path), "features")
     assert store(tmp_path, "encoding.workers=5").status("features").state == "fresh"
+
+
+@pytest.mark.parametrize(("key", "neutral"), NEUTRAL.items())
+def test_a_setting_that_came_later_is_in_the_recipe_only_where_it_matters(tmp_path, key, neutral):
+    section, name = key.split(".")
+    stage = {"encoding": "features"}.get(section, section)
+    make_up_to(store(tmp_path), stage)
+    assert name not in json.loads((store(tmp_path).path(stage) / MANIFEST).read_text())["recipe"]["settings"][section]
+    other = {False: "true", 1: "2"}[neutral]
+    assert f"{key} was None, is" in store(tmp_path, f"{key}={other}").status(stage).why
 
 
 def test_equal_contents_leave_what_follows_fresh(tmp_path):
