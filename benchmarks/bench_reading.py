@@ -5,7 +5,8 @@ Run: python benchmarks/bench_reading.py [--rows N …] [--repeats N] [--folder D
 The files are made from a seed with the published counts of rows, users, businesses and ratings (``gest_like.py``);
 the largest has about 1.09 GB. Every measurement is a process of its own, and the peers take turns, so that whatever
 else the machine does meets all of them. ``s1`` is the whole data stage: read, filtered, split, checked for leaks,
-written and counted, without photos.
+written and counted, without photos. ``notebook`` is `showcase run --to 01` on the file: the data stage, the counts and
+the pictures; its memory is that of the notebook's kernel.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from pathlib import Path
 import gest_like
 
 RESULTS = Path(__file__).parent / "results" / "reading.json"
-PEERS = ("orjson", "ours", "pandas", "s1")
+PEERS = ("orjson", "ours", "pandas", "s1", "notebook")
 GIB = 2**30
 
 
@@ -52,6 +53,8 @@ def work(peer: str, path: Path) -> dict[str, float]:
 
         started, cpu = time.perf_counter(), time.process_time()
         rows = sum(map(len, read_reviews(path, progress=False)))
+    elif peer == "notebook":
+        return notebook(path)
     else:
         import pyarrow.parquet
 
@@ -64,6 +67,24 @@ def work(peer: str, path: Path) -> dict[str, float]:
             rows = pyarrow.parquet.read_metadata(Path(folder) / "reviews.parquet").num_rows
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu
     return {"seconds": seconds, "cpu_seconds": cpu_seconds, "rows": rows, "peak_bytes": peak_bytes()}
+
+
+def notebook(path: Path) -> dict[str, float]:
+    """Notebook 01 on a profile that names the file; what is measured is the processes that papermill starts."""
+    import pyarrow.parquet
+
+    from showcase_utils import pipeline
+
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        profile = Path(folder) / "mine.yaml"
+        profile.write_text(f"extends: gest\ndata:\n  reviews: {json.dumps(str(path))}\n", encoding="utf-8")
+        started = time.perf_counter()
+        pipeline.run(str(profile), [], folder, end="01")
+        seconds = time.perf_counter() - started
+        rows = pyarrow.parquet.read_metadata(Path(folder) / "mine" / "data" / "reviews.parquet").num_rows
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    peak = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return {"seconds": seconds, "cpu_seconds": used.ru_utime + used.ru_stime, "rows": rows, "peak_bytes": peak}
 
 
 def peak_bytes() -> int:

@@ -41,21 +41,24 @@ def build_data(
     Writes ``reviews.parquet`` (all accepted rows), ``images.parquet``, ``rejects.parquet``, ``s1.parquet`` (with
     ``split``), ``waterfall.csv`` and ``leaks.csv``; from the file of splits also ``history.parquet``, the histories
     as published. That file is filtered already: its rows and its splits are kept, only photos that are gone go.
-    Raises ``RuntimeError`` if a history gives its own target away.
+    Raises ``RuntimeError`` if a history gives its own target away, ``ValueError`` if no review is left, and what
+    reading raises.
     """
     splits = _read(out, reviews_path, images_folder, progress)
     available = usable_ids(pq.read_table(out / "images.parquet", columns=["image_id", "status"]).to_pandas())
     minimum = settings.min_reviews_per_user if splits.empty else 1
     rejected = pq.read_metadata(out / "rejects.parquet").num_rows
 
-    # Counting needs no texts, and the texts of users who go need not be read: half of the memory.
-    reviews = load_reviews(out / "reviews.parquet", columns=["user_id", "business_id", "image_ids"])
+    # Filtering needs no texts, and the texts of what goes need not be read: a third of the memory.
+    columns = [name for name in REVIEW_SCHEMA.names if name != "text"]
+    reviews = load_reviews(out / "reviews.parquet", columns=columns)
     waterfall(reviews, available, minimum, rejected).to_csv(out / "waterfall.csv", index=False)
-    written = reviews["user_id"].value_counts()
-    stay = written.index[written >= minimum].tolist()
-    del reviews
-    s1 = gest_s1(load_reviews(out / "reviews.parquet", users=stay), available, minimum)
-    del available, stay
+    s1 = gest_s1(reviews, available, minimum)
+    del reviews, available
+    _refuse_nothing(out, s1, rejected, images_folder)
+    texts = load_reviews(out / "reviews.parquet", columns=["review_id", "text"], reviews=s1["review_id"])
+    s1.insert(REVIEW_SCHEMA.get_field_index("text"), "text", texts["text"].array)
+    del texts
     by_user = split_users(s1["user_id"], settings.split)
     s1["split"] = s1["user_id"].map(by_user) if splits.empty else s1["review_id"].map(splits["split"])
     save_reviews(s1, out / "s1.parquet")
@@ -65,6 +68,11 @@ def build_data(
 def _read(out: Path, reviews_path: Path, images_folder: Path | None, progress: bool) -> pd.DataFrame:
     """Write reviews, photos and rejects as they are read; the published splits and histories by review id."""
     folder = None if images_folder is None else PhotoFolder(images_folder)
+    if folder is not None and not len(folder):
+        raise ValueError(
+            f"{images_folder}: no photo in it, none called {{image_id}}.jpg: `showcase download gest --images` fetches "
+            "them, --adopt takes over a folder or tar of them; without data.images none are looked for"
+        )
     listed: set[str] = set()
     review_ids, splits, histories = [], [], []
     with (
@@ -89,6 +97,26 @@ def _read(out: Path, reviews_path: Path, images_folder: Path | None, progress: b
                 splits += batch.splits
                 histories += batch.histories
     return pd.DataFrame({"split": splits, "history": histories}, index=pd.Index(review_ids, name="review_id"))
+
+
+def _refuse_nothing(out: Path, s1: pd.DataFrame, rejected: int, images_folder: Path | None) -> None:
+    """Raises ``ValueError`` if no review is left: nothing could follow, so say what became of rows and photos."""
+    if len(s1):
+        return
+    accepted = pq.read_metadata(out / "reviews.parquet").num_rows
+    if not accepted:
+        reasons = pq.read_table(out / "rejects.parquet", columns=["reason"])["reason"].to_pandas().value_counts()
+        raise ValueError(f"none of {rejected} rows could be used: {_listed(reasons)}")
+    photos = pq.read_table(out / "images.parquet", columns=["status"])["status"].to_pandas().value_counts()
+    place = f" in {images_folder}: `showcase download gest --images` fetches them" if images_folder else ""
+    raise ValueError(
+        f"no review is left of {accepted}, for want of users with several reviews (data.min_reviews_per_user) "
+        f"or of photos ({_listed(photos)}){place}"
+    )
+
+
+def _listed(numbers: pd.Series) -> str:
+    return ", ".join(f"{number} {what}" for what, number in numbers.head(5).items())
 
 
 def _check_leaks(out: Path, s1: pd.DataFrame, published: pd.DataFrame) -> None:

@@ -154,6 +154,7 @@ class _File:
             with self.part.open("ab" if begin else "wb") as file:
                 async for part in response.aiter_raw():  # as it comes: nothing is lost when it is cut
                     file.write(part)
+                    file.flush()  # so that a kill loses nothing that has come
                     bar.update(len(part))
                     if self.total is not None and file.tell() > self.total:
                         break

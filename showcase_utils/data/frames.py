@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,15 +29,29 @@ def save_reviews(reviews: pd.DataFrame, path: Path) -> None:
 
 
 def load_reviews(
-    path: Path, columns: Sequence[str] | None = None, users: Collection[str] | None = None
+    path: Path, columns: Sequence[str] | None = None, reviews: Iterable[str] | None = None
 ) -> pd.DataFrame:
     """Read ``reviews.parquet`` or ``s1.parquet``; ``image_ids`` are lists, where pandas itself gives arrays.
 
-    Only some columns, or only the reviews of some users, for those who must spare memory.
+    Only some columns, or only some reviews by id, for those who must spare memory; always in the order of the file.
     """
-    rows = None if users is None else pc.field("user_id").isin(pa.array(users, type=pa.large_string()))
+    rows = None if reviews is None else pc.field("review_id").isin(pa.array(reviews, type=pa.large_string()))
     with without_cycle_collector():
         return to_frame(pq.read_table(path, columns=columns, filters=rows))
+
+
+def sample_reviews(path: Path, number: int, seed: int, letters: tuple[int, int] = (60, 300)) -> pd.DataFrame:
+    """Some reviews whose texts have so many letters, drawn at random; fewer than ``number`` if there are no more.
+
+    All texts of the published file need not be in memory for that: they are looked at a few thousand at a time.
+    """
+    fit: list[str] = []
+    for batch in pq.ParquetFile(path).iter_batches(columns=["review_id", "text"]):
+        length = pc.utf8_length(batch["text"])
+        inside = pc.and_(pc.greater_equal(length, letters[0]), pc.less_equal(length, letters[1]))
+        fit += batch["review_id"].filter(inside).to_pylist()
+    drawn = pd.Series(fit, dtype="str").sample(min(number, len(fit)), random_state=seed).tolist()
+    return load_reviews(path, reviews=drawn).set_index("review_id").loc[drawn].reset_index()
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:

@@ -149,10 +149,9 @@ def _batch(block: Block, name: str, everything: bool, seen: dict[str, int]) -> B
     add_review, add_image_ids = batch.reviews.append, batch.image_ids.append
     for number, raw in enumerate(block.rows, start=block.first):
         try:
-            user, business, rating, text, ids, history, row = judge(raw)
+            review_id, user, business, rating, text, ids, history, row = judge(raw)
             # Compared only among reviews with the same id, so that 64 bits are plenty.
             mark = hash((user, rating, text, *ids))
-            review_id = f"{user}_{business}"
             if review_id in seen:
                 review_id = _repeat_visit(review_id, mark, seen)
         except Rejected as rejected:

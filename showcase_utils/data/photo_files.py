@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from showcase_utils.data.images import FORMATS
+from showcase_utils.data.images import ENDS, FORMATS
 
 JPEG_QUALITY = 95
 
@@ -33,8 +33,8 @@ class Judged:
         return replace(self, content=b"")
 
 
-def judge(content: bytes, max_pixels: int) -> Judged:
-    """Decode a photo wholly and say what it is.
+def judge(content: bytes, max_pixels: int, decode: bool = True) -> Judged:
+    """Decode a photo wholly and say what it is; without ``decode`` a JPEG that has its end is believed.
 
     A JPEG in RGB or grey is kept byte for byte. Anything else that is a picture (PNG, WebP, GIF, BMP, CMYK) becomes
     an RGB JPEG, on white where it is transparent, and ``note`` says so. The size in pixels is looked at before any
@@ -44,11 +44,11 @@ def judge(content: bytes, max_pixels: int) -> Judged:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if image.width * image.height > max_pixels:
                 return Judged("too large", note=f"{image.width} x {image.height} pixels")
-            image.load()
             # MPO: a JPEG with further pictures behind it, as some phones write it
-            if image.format in ("JPEG", "MPO") and image.mode in ("RGB", "L"):
-                return _kept(content, image)
-            return _re_encoded(content, image)
+            plain = image.format in ("JPEG", "MPO") and image.mode in ("RGB", "L")
+            if decode or not plain or not content.endswith(ENDS["JPEG"]):
+                image.load()
+            return _kept(content, image) if plain else _re_encoded(content, image)
     except Image.DecompressionBombError as error:
         return Judged("too large", note=str(error))
     except UnidentifiedImageError:

@@ -19,27 +19,19 @@ import shutil
 import tarfile
 import zlib
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
 import filelock
-import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from tqdm.auto import tqdm
 
 from showcase_utils.config import Download
-from showcase_utils.data.images import PLAIN_NAME, PhotoFolder
+from showcase_utils.data.images import PLAIN_NAME, JpegFiles
 from showcase_utils.data.photo_files import Judged, judge, quiet_about_large_pictures
+from showcase_utils.data.photo_index import JOURNAL, STATUSES, entries, fold_journal
 
-STATUSES = ("ok", "expired", "unreachable", "not an image", "too large", "refused")
-INDEX_SCHEMA = pa.schema(
-    {"image_id": pa.large_string(), "status": pa.large_string(), "http_status": pa.int32(), "bytes": pa.int64()}
-    | {"width": pa.int32(), "height": pa.int32(), "sha256": pa.large_string(), "url": pa.large_string()}
-    | {"note": pa.large_string()}
-)
-JOURNAL_LINES = 20_000  # folded into the index at a time
 PENDING = 32  # photos of a folder or tar that are in memory at a time
 
 
@@ -60,10 +52,10 @@ class PhotoStore:
         self._unfinished = self.folder / ".unfinished"
         shutil.rmtree(self._unfinished, ignore_errors=True)
         self._unfinished.mkdir()
-        self._paths = _Files(self.folder).paths()
+        self._files = JpegFiles(self.folder)
         self._fold_journal()
         self._statuses = self._read_statuses()
-        self._journal = (self.folder / "journal.jsonl").open("ab", buffering=0)
+        self._journal = (self.folder / JOURNAL).open("ab", buffering=0)
 
     def __enter__(self) -> PhotoStore:
         return self
@@ -92,8 +84,8 @@ class PhotoStore:
 
     def path(self, image_id: str) -> Path:
         """Where a photo lies or will lie. Raises ``ValueError`` for an id that is not a plain name."""
-        if image_id in self._paths:
-            return Path(self._paths[image_id])
+        if image_id in self._files:
+            return Path(self._files[image_id])
         if not PLAIN_NAME.fullmatch(image_id):
             raise ValueError(f"{image_id!r} is not a plain name: no file is called so")
         spread = hashlib.sha256(image_id.encode()).hexdigest()
@@ -129,6 +121,7 @@ class PhotoStore:
         """Take over the photos of a folder, by hard links, or of a tar, as it is read; how many have which status.
 
         The store's own folder may be given: files without an entry get one. Photos that the store knows are left out.
+        Whole JPEGs are known by their beginning and end; ``limits.decode_adopted`` decodes each of them instead.
         Raises ``FileNotFoundError``, and ``ValueError`` for a file that is not a tar or is damaged; what was read
         until then stays.
         """
@@ -163,10 +156,12 @@ class PhotoStore:
 
     def _jobs_of_folder(self, source: Path, limits: Download) -> Iterator[tuple[str, Callable[[], Judged]]]:
         own = source == self.folder
-        for image_id, path in sorted(_Files(source).paths().items()):
-            if self._known(image_id) or (image_id in self._paths and not own):
+        files = self._files if own else JpegFiles(source)
+        for image_id in sorted(files):
+            if self._known(image_id) or (image_id in self._files and not own):
                 continue
-            yield image_id, lambda image_id=image_id, path=path: self._take_file(image_id, Path(path), limits)
+            path = Path(files[image_id])
+            yield image_id, lambda image_id=image_id, path=path: self._take_file(image_id, path, limits)
 
     def _jobs_of_tar(self, source: Path, limits: Download) -> Iterator[tuple[str, Callable[[], Judged]]]:
         try:
@@ -201,7 +196,7 @@ class PhotoStore:
         return self._take(image_id, path.read_bytes(), limits, path)
 
     def _take(self, image_id: str, content: bytes, limits: Download, path: Path | None = None) -> Judged:
-        judged = judge(content, limits.max_pixels)
+        judged = judge(content, limits.max_pixels, limits.decode_adopted)
         if judged.status != "ok":
             return judged
         if judged.content is not content or path is None:
@@ -224,62 +219,15 @@ class PhotoStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.replace(fresh, path)
         fresh.unlink(missing_ok=True)  # renaming a link onto another link of the same file leaves both
-        self._paths[path.stem] = str(path)
+        self._files.add(path)
 
     def _read_statuses(self) -> dict[str, str]:
         """Statuses by id; a photo whose file somebody removed is forgotten."""
-        table = pq.read_table(self.folder / "index.parquet", columns=["image_id", "status"])
-        ids, statuses = table["image_id"].to_pylist(), table["status"].to_pylist()
-        shared = {status: status for status in STATUSES}  # millions of entries, six strings
-        return {
-            image_id: shared.get(status, status)
-            for image_id, status in zip(ids, statuses, strict=True)
-            if status != "ok" or image_id in self._paths
-        }
+        found = entries(self.folder, ["image_id", "status"])
+        return {image_id: status for image_id, status in found if status != "ok" or image_id in self._files}
 
     def _fold_journal(self) -> None:
-        index, journal = self.folder / "index.parquet", self.folder / "journal.jsonl"
-        if index.exists() and not journal.exists():
-            return
-        tables = [pq.read_table(index)] if index.exists() else [INDEX_SCHEMA.empty_table()]
-        if journal.exists():
-            with journal.open("rb") as lines:
-                tables += _journal_tables(lines)
-        table = pa.concat_tables(tables)
-        last = ~table["image_id"].to_pandas().duplicated(keep="last")
-        fresh = self._unfinished / "index.part"
-        pq.write_table(table.filter(pa.array(last)), fresh)
-        os.replace(fresh, index)
-        journal.unlink(missing_ok=True)  # killed before this: the same lines are folded in once more, no harm
-
-
-def load_index(folder: Path | str) -> pd.DataFrame:
-    """The index of a store of photos: the columns of ``INDEX_SCHEMA``. Raises ``FileNotFoundError``.
-
-    Bytes, pixels and sha256 are those of the file in the store; ``note`` says if it was re-encoded, or what is wrong.
-    """
-    path = Path(folder).expanduser() / "index.parquet"
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no index: `showcase download gest --images` makes one")
-    return pq.read_table(path).to_pandas()
-
-
-class _Files(PhotoFolder):
-    def paths(self) -> dict[str, str]:
-        return self._files
-
-
-def _journal_tables(lines: Iterable[bytes]) -> Iterator[pa.Table]:
-    rows: list[dict] = []
-    for line in lines:
-        if not line.endswith(b"\n"):
-            break  # cut off in mid-line: that photo has its file and gets its line anew
-        rows.append(json.loads(line))
-        if len(rows) == JOURNAL_LINES:
-            yield pa.Table.from_pylist(rows, schema=INDEX_SCHEMA)
-            rows = []
-    if rows:
-        yield pa.Table.from_pylist(rows, schema=INDEX_SCHEMA)
+        fold_journal(self.folder, self._unfinished / "index.part")
 
 
 def _id_of_member(member: tarfile.TarInfo) -> tuple[str, str]:

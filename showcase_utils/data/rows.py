@@ -32,8 +32,11 @@ class Rejected(ValueError):
     """Why a row is not accepted."""
 
 
-def judge(raw: bytes) -> tuple[str, str, int, str, list[str], list[list[str]], dict[str, Any]]:
-    """User, business, rating, text, photo ids and history of one row, and the row itself; raises ``Rejected``."""
+def judge(raw: bytes) -> tuple[str, str, str, int, str, list[str], list[list[str]], dict[str, Any]]:
+    """Review id, user, business, rating, text, photo ids and history of one row, and the row itself.
+
+    The review id is ``user_business``, as in the published histories. Raises ``Rejected``.
+    """
     if len(raw) > MAX_ROW_BYTES:
         raise Rejected("longer than 16 MiB")
     try:
@@ -42,12 +45,16 @@ def judge(raw: bytes) -> tuple[str, str, int, str, list[str], list[list[str]], d
         row = _parse_patiently(raw, str(error))
     if type(row) is not dict:
         raise Rejected("not an object")
-    user, business, rating, text = row.get("user_id"), row.get("business_id"), row.get("rating"), row.get("review_text")
+    try:
+        user, business, rating, text = row["user_id"], row["business_id"], row["rating"], row["review_text"]
+    except KeyError:
+        user, business, rating, text = map(row.get, ("user_id", "business_id", "rating", "review_text"))
     if type(user) is not str or type(business) is not str:
         user, business = _exact_ids(raw)
     if not (user and business):
         raise Rejected("no business_id" if user else "no user_id")
-    if not (user.isprintable() and business.isprintable()):
+    review_id = f"{user}_{business}"
+    if not review_id.isprintable():
         raise Rejected("id with a character that cannot be printed")
     if type(rating) is not int:
         rating = int(rating) if type(rating) is float and rating.is_integer() else 0
@@ -60,7 +67,7 @@ def judge(raw: bytes) -> tuple[str, str, int, str, list[str], list[list[str]], d
     if not text or text.isspace():
         raise Rejected("no text")
     history = _history(row["history_reviews"]) if "history_reviews" in row else []
-    return user, business, rating, text, _photo_ids(row.get("pics")), history, row
+    return review_id, user, business, rating, text, _photo_ids(row.get("pics")), history, row
 
 
 def _photo_ids(pics: Any) -> list[str]:

@@ -5,12 +5,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from showcase_utils.config import Data, World
+from showcase_utils.config import Data, Download, World
 from showcase_utils.data.build import build_data
 from showcase_utils.data.frames import load_reviews, save_reviews
 from showcase_utils.data.gest import locate, read_gest, read_reviews
 from showcase_utils.data.images import images_table
-from showcase_utils.data.statistics import table_one
+from showcase_utils.data.photo_store import PhotoStore
+from showcase_utils.data.statistics import counts, table_one, table_one_of
 from showcase_utils.demo_world.truth import load_truth
 from showcase_utils.demo_world.world import grow
 
@@ -44,6 +45,7 @@ def test_table_one_of_the_demo_world_is_the_worlds_own(demo, told):
         "businesses": told["business_id"].nunique(),
         "mean_review_length": pytest.approx(sentences["sentence"].str.split().map(len).sum() / len(told)),
     }
+    pd.testing.assert_series_equal(table_one_of(counts(demo[1] / "reviews.parquet")), raw)
 
 
 def test_s1_of_the_demo_world_is_what_the_world_says(demo, told):
@@ -122,6 +124,32 @@ def test_without_photos_s1_drops_users_only(published, tmp_path):
     build_data(tmp_path, path, None, Data(), progress=False)
     assert load_reviews(tmp_path / "s1.parquet")["user_id"].tolist() == ["a", "a"]
     assert pd.read_csv(tmp_path / "waterfall.csv")["dropped"].tolist() == [1, 1, 0]
+
+
+def test_nothing_to_work_with_is_said_at_once(published, tmp_path):
+    path = published.lines(published.row(), published.row(business_id="2"), b"{}")
+    (tmp_path / "images").mkdir()
+    with pytest.raises(ValueError, match="images: no photo in it.*showcase download gest --images.*data.images"):
+        build_data(tmp_path, path, tmp_path / "images", Data(), progress=False)
+    published.photo("of_something_else")
+    with pytest.raises(ValueError, match="no review is left of 2, .* of photos \\(1 expired\\) in .*showcase download"):
+        build_data(tmp_path, path, tmp_path / "images", Data(), progress=False)
+    with pytest.raises(ValueError, match="none of 2 rows could be used: 1 no user_id, 1 not an object"):
+        build_data(tmp_path, published.lines(b"{}", b'["{"]'), None, Data(), progress=False)
+
+
+def test_s1_of_a_store_keeps_what_its_index_calls_ok(published, tmp_path):
+    rows = [published.row(business_id=name, pics=[name, "gone"]) for name in ("good", "cut", "gone")]
+    for name in ("good", "cut"):
+        published.photo(name, size=(60, 40))
+    (tmp_path / "images/cut.jpg").write_bytes((tmp_path / "images/cut.jpg").read_bytes()[:-50])
+    with PhotoStore(tmp_path / "images") as store:
+        store.adopt(tmp_path / "images", Download(), progress=False)
+        store.record("gone", "unreachable")
+    build_data(tmp_path, published.lines(*rows), tmp_path / "images", Data(), progress=False)
+    images = pd.read_parquet(tmp_path / "images.parquet").set_index("image_id")
+    assert images["status"].to_dict() == {"good": "ok", "gone": "unreachable", "cut": "not an image"}
+    assert load_reviews(tmp_path / "s1.parquet")["image_ids"].tolist() == [["good"]]
 
 
 def test_reviews_survive_the_disk(published, tmp_path):

@@ -3,6 +3,10 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import subprocess
+import sys
+import threading
+import time
 
 import pytest
 from PIL import Image
@@ -207,6 +211,51 @@ def test_another_range_than_asked_for_is_not_appended(server, answering, get, tm
     server.answer("/gest/other.tar", shifted)
     get(files=("other.tar",))
     assert (tmp_path / "to/other.tar").read_bytes() == CONTENT
+
+
+PATIENCE = 120  # seconds until a process that a test starts is given up
+KILLED = """
+import sys
+from showcase_utils.config import Download
+from showcase_utils.data import download
+url, name, size, sha256, folder = sys.argv[1:]
+download.PUBLISHED = {name: download.Published(int(size), sha256)}
+download.download_gest(
+    folder, Download(base_url=url, files=(name,), allow_http=True, allow_private=True), progress=False
+)
+"""
+
+
+def test_killed_in_mid_file(server, get, tmp_path):
+    let_go = threading.Event()
+
+    def half(handler, hit):
+        if hit > 1:
+            return ranges(CONTENT)(handler, hit)
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(CONTENT)))
+        handler.end_headers()
+        handler.wfile.write(CONTENT[:100_000])
+        handler.wfile.flush()
+        let_go.wait(PATIENCE)
+
+    server.answer(f"/gest/{NAME}", half)
+    part = tmp_path / "to" / f"{NAME}.part"
+    known = [str(len(CONTENT)), hashlib.sha256(CONTENT).hexdigest()]
+    process = subprocess.Popen([sys.executable, "-c", KILLED, f"{server.url}/gest", NAME, *known, str(part.parent)])
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while not (part.exists() and part.stat().st_size == 100_000):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        process.kill()
+        process.wait()
+        let_go.set()
+    assert not (part.parent / NAME).exists()
+    assert get()[0].how == "resumed"
+    assert asked_ranges(server) == [None, "bytes=100000-"]
+    assert (part.parent / NAME).read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "/etc/x", "", ".hidden"])

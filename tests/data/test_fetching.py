@@ -23,7 +23,8 @@ from showcase_utils.data.addresses import Guard, RefusedAddress, is_public
 from showcase_utils.data.fetching import PHOTO_TABLE, address, fetch_photos, photos_named
 from showcase_utils.data.images import PhotoFolder
 from showcase_utils.data.photo_files import judge
-from showcase_utils.data.photo_store import PhotoStore, load_index
+from showcase_utils.data.photo_index import load_index
+from showcase_utils.data.photo_store import PhotoStore
 
 
 def picture(form: str = "JPEG", mode: str = "RGB", size: tuple[int, int] = (16, 12), **options) -> bytes:
@@ -257,6 +258,11 @@ def test_redirects_are_addresses_too(server, answering, fetch):
         "near": "ok", "absolute": "ok", "far": "refused", "port": "refused", "file": "refused", "loop": "unreachable",
     }  # fmt: skip
     assert "elsewhere.example" in index.loc["far", "note"]
+    other = f"localhost:{server.host.rpartition(':')[2]}"
+    server.answer("/across", answering(302, location=f"http://{other}/photo"))
+    hosts = (server.host, other)
+    assert fetch(changes={"hosts": hosts}, across=f"{server.url}/across").loc["across", "status"] == "ok"
+    assert server.requests[-1][1]["Host"] == other
     assert server.hits["/loop"] == 6
 
 
@@ -447,14 +453,29 @@ def test_a_folder_is_taken_over_by_links(published, tmp_path, settings):
     original = published.photo("good", folder="theirs/0")
     published.photo("png", form="PNG", folder="theirs")
     (tmp_path / "theirs/html.jpg").write_bytes(b"<html>")
+    (tmp_path / "theirs/cut.jpg").write_bytes(picture(size=(64, 64))[:-200])
     with PhotoStore(tmp_path / "photos") as store:
-        assert store.adopt(tmp_path / "theirs", settings, progress=False) == {"ok": 2, "not an image": 1}
+        assert store.adopt(tmp_path / "theirs", settings, progress=False) == {"ok": 2, "not an image": 2}
         assert store.path("good").samefile(original)
         assert not store.path("png").samefile(tmp_path / "theirs/png.jpg")
         assert store.adopt(tmp_path / "theirs", settings, progress=False) == {}
     index = load_index(tmp_path / "photos").set_index("image_id")
-    assert index["status"].to_dict() == {"good": "ok", "html": "not an image", "png": "ok"}
+    assert index["status"].to_dict() == {
+        "cut": "not an image", "good": "ok", "html": "not an image", "png": "ok",
+    }  # fmt: skip
     assert "re-encoded" in index.loc["png", "note"]
+
+
+def test_every_photo_that_is_taken_over_is_decoded_only_if_asked(tmp_path, settings):
+    body = picture(size=(64, 64))
+    tables = body.index(b"\xff\xc4") + 4
+    damaged = body[:tables] + b"\xff" * 17 + body[tables + 17 :]  # beginning and end are right
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs/a.jpg").write_bytes(damaged)
+    for decode, status in ((False, "ok"), (True, "not an image")):
+        limits = settings.model_copy(update={"decode_adopted": decode})
+        with PhotoStore(tmp_path / f"photos-{decode}") as store:
+            assert store.adopt(tmp_path / "theirs", limits, progress=False) == {status: 1}
 
 
 def test_a_folder_becomes_a_store_where_it_stands(published, tmp_path, settings, server):
@@ -494,6 +515,9 @@ def test_a_tar_is_read_as_a_stream_and_never_trusted(tmp_path, settings):
         counts = store.adopt(path, settings, progress=False)
         assert store.path("a").read_bytes() == store.path("z").read_bytes() == photo
         assert counts == {"ok": 2, "refused": 6, "too large": 1, "not an image": 1}
+        written = store.path("a").stat().st_mtime_ns
+        assert store.adopt(path, settings, progress=False) == {"refused": 6}  # nothing is written twice
+        assert store.path("a").stat().st_mtime_ns == written
     assert sorted(file.name for file in tmp_path.rglob("*.jpg")) == ["a.jpg", "z.jpg"]
     index = load_index(tmp_path / "photos").set_index("image_id")
     assert index.loc["google-images/../../b.jpg", "note"] == "tar member: its path leads out of the tar"

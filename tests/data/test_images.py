@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import json
 import warnings
 
 import pandas as pd
 import pytest
 from PIL import Image
 
+from showcase_utils.config import Download
 from showcase_utils.data import images
 from showcase_utils.data.images import PhotoFolder, images_table
+from showcase_utils.data.photo_store import PhotoStore
 
 
 def reviews_with(*photos: list[str]) -> pd.DataFrame:
@@ -32,8 +35,15 @@ def test_every_photo_gets_its_status(published, tmp_path):
     (folder / "empty.jpg").write_bytes(b"")
     (folder / "text.txt").write_bytes(b"x")
     (folder / "header.jpg").write_bytes((folder / "good.jpg").read_bytes()[:12])
+    (folder / "cut.jpg").write_bytes((folder / "good.jpg").read_bytes()[:-20])
+    (folder / "cut_png.jpg").write_bytes((folder / "png.jpg").read_bytes()[:-30])
+    (folder / "trailer.jpg").write_bytes((folder / "good.jpg").read_bytes() + bytes(100))
     table = images_table(
-        reviews_with(["good", "png", "html"], ["empty", "header", "gone", "text"], ["../good", "a/b", "", "x" * 129]),
+        reviews_with(
+            ["good", "png", "html", "empty"],
+            ["header", "cut", "cut_png", "trailer", "gone", "text"],
+            ["../good", "a/b", "", "x" * 129],
+        ),
         folder,
         progress=False,
     )
@@ -44,6 +54,9 @@ def test_every_photo_gets_its_status(published, tmp_path):
         "html": "not an image",
         "empty": "not an image",
         "header": "not an image",
+        "cut": "not an image",
+        "cut_png": "not an image",
+        "trailer": "ok",
         "gone": "expired",
         "text": "expired",
         "../good": "refused",
@@ -51,7 +64,8 @@ def test_every_photo_gets_its_status(published, tmp_path):
         "": "refused",
         "x" * 129: "refused",
     }
-    assert table.loc[table["status"] == "ok", "path"].tolist() == [str(folder / "good.jpg"), str(folder / "png.jpg")]
+    usable = [str(folder / f"{name}.jpg") for name in ("good", "png", "trailer")]
+    assert table.loc[table["status"] == "ok", "path"].tolist() == usable
     assert (table.loc[table["status"] != "ok", "path"] == "").all()
 
 
@@ -96,3 +110,51 @@ def test_without_a_folder_nothing_is_known(tmp_path):
 def test_no_photos_at_all(tmp_path):
     table = images_table(reviews_with(), tmp_path, progress=False)
     assert table.empty and table.columns.tolist()[-1] == "status"
+
+
+@pytest.fixture
+def store(published, tmp_path):
+    """Photos with one of every fate, two of them only in the journal of a process that was killed."""
+    folder = tmp_path / "images"
+    for name in ("good", "shorter", "cut", "removed"):
+        published.photo(name, size=(60, 40))
+    (folder / "cut.jpg").write_bytes((folder / "cut.jpg").read_bytes()[:-50])
+    with PhotoStore(folder) as store:
+        store.adopt(folder, Download(), progress=False)
+        for status in ("expired", "unreachable", "too large", "refused", "not an image"):
+            store.record(status.replace(" ", "_"), status)
+        store.record("unreachable_then_expired", "unreachable")
+    lines = [{"image_id": "unreachable_then_expired", "status": "expired"}, {"image_id": "later", "status": "expired"}]
+    (folder / "journal.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"image_id": "to')
+    (folder / "removed.jpg").unlink()
+    (folder / "shorter.jpg").write_bytes((folder / "shorter.jpg").read_bytes()[:-50])
+    published.photo("new")
+    return folder
+
+
+def test_the_index_of_a_store_tells_why_a_photo_is_not_there(store):
+    names = ["good", "new", "shorter", "cut", "removed", "never_asked", "expired", "unreachable", "too_large"]
+    names += ["refused", "not_an_image", "unreachable_then_expired", "later"]
+    assert status_of(images_table(reviews_with(names), store, progress=False)) == {
+        "good": "ok",
+        "new": "ok",  # a file that nobody recorded
+        "shorter": "not an image",  # cut off since it was recorded
+        "cut": "not an image",
+        "removed": "missing",
+        "never_asked": "missing",
+        "expired": "expired",
+        "unreachable": "unreachable",
+        "too_large": "too large",
+        "refused": "refused",
+        "not_an_image": "not an image",
+        "unreachable_then_expired": "expired",
+        "later": "expired",
+    }
+
+
+def test_files_that_the_index_vouches_for_are_not_opened(store, monkeypatch):
+    opened = []
+    monkeypatch.setattr(images, "file_status", lambda path: opened.append(str(path)) or "ok")
+    table = images_table(reviews_with(["good", "shorter"]), store, progress=False)
+    assert set(table["status"]) == {"ok"}
+    assert opened == [str(store / "shorter.jpg")]
