@@ -10,11 +10,15 @@ forward only is the share of the time in which the model works. Cost per photo i
 from __future__ import annotations
 
 import argparse
+import contextlib
+import importlib.util
 import json
 import os
 import platform
+import sys
 import tempfile
 import time
+import types
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,7 +33,7 @@ from showcase_utils.encoding.clip import Clip, load_clip
 from showcase_utils.encoding.features import write_features
 
 RESULTS = Path(__file__).parent / "results" / "encoding.json"
-MODEL = "ViT-B-32"
+MODEL, WEIGHTS = "ViT-B-32", "open_clip_model.safetensors"
 REPEATS = 2
 
 
@@ -39,9 +43,7 @@ def save_random_clip(folder: Path) -> Path:
     config = open_clip.get_model_config(MODEL)
     (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": {}}))
     model = open_clip.create_model(MODEL)
-    save_file(
-        {name: value.contiguous() for name, value in model.state_dict().items()}, folder / "open_clip_model.safetensors"
-    )
+    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, folder / WEIGHTS)
     return folder
 
 
@@ -93,6 +95,49 @@ def readme_loop(clip: Clip, paths: list[str]) -> None:
             features.cpu()
 
 
+def clip_retrieval(weights: Path, photos: Path, batch: int, workers: int) -> Callable[[], object] | None:
+    """clip-retrieval's reader, mapper and writer under its runner, on the same weights; ``None`` if it is not there.
+
+    The model is loaded before, as ours is. Its ``__init__`` wants an index, a web server and a logging service, its
+    mapper a multilingual model, its loader OpenAI's package: none takes part here, so empty modules stand in for them.
+    """
+    found = importlib.util.find_spec("clip_retrieval")
+    if found is None:
+        return None
+    package = types.ModuleType("clip_retrieval")
+    package.__path__ = list(found.submodule_search_locations)
+    inference = types.ModuleType("clip_retrieval.clip_inference")
+    inference.__path__ = [f"{path}/clip_inference" for path in package.__path__]
+    unused = [types.ModuleType(name) for name in ("sentence_transformers", "clip")]
+    unused[0].SentenceTransformer = None
+    sys.modules |= {module.__name__: module for module in (package, inference, *unused)}
+    from all_clip import load_clip as load_theirs
+    from clip_retrieval.clip_inference.mapper import ClipMapper
+    from clip_retrieval.clip_inference.reader import FilesReader
+    from clip_retrieval.clip_inference.runner import Runner
+    from clip_retrieval.clip_inference.writer import NumpyWriter
+
+    class Silent:
+        start = end = __call__ = lambda self, *unused: None
+
+    model = f"open_clip:{MODEL}/{weights}"
+    with contextlib.redirect_stdout(None):
+        mapper = ClipMapper(True, False, False, False, model, False, "")
+        _, preprocess, tokenizer = load_theirs(model, False)
+
+    def run() -> None:
+        with tempfile.TemporaryDirectory() as out:
+            Runner(
+                lambda sampler: FilesReader(sampler, preprocess, tokenizer, photos, batch, workers, enable_text=False),
+                lambda: mapper,
+                lambda part: NumpyWriter(part, out, False, True, False, 1),
+                lambda part: Silent(),
+                1,
+            )(0)
+
+    return run
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--photos", type=int, default=256)
@@ -114,6 +159,10 @@ def main() -> None:
             "forward only": seconds(lambda: forward_only(clip, pixels)),
             "README loop": seconds(lambda: readme_loop(clip, paths)),
         }
+        if theirs := clip_retrieval(
+            Path(folder) / "clip" / WEIGHTS, Path(folder) / "photos", options.batch, options.workers
+        ):
+            best["clip-retrieval"] = seconds(theirs)
         decoding = seconds(lambda: [clip.preprocess(Image.open(path)) for path in paths[:128]], 1) / min(
             128, len(paths)
         )
@@ -132,6 +181,9 @@ def main() -> None:
         "photos_per_second": {name: round(count / value, 2) for name, value in best.items()},
         "end_to_end_over_forward_only": round(best["forward only"] / best["end to end"], 3),
         "end_to_end_over_readme_loop": round(best["README loop"] / best["end to end"], 3),
+        "end_to_end_over_clip_retrieval": round(best["clip-retrieval"] / best["end to end"], 3)
+        if "clip-retrieval" in best
+        else "not installed",
         "decoded_photos_per_second_and_core": round(1 / decoding, 1),
         "milliseconds_per_photo_by_size": {str(n): round(1000 * value, 2) for n, value in by_size.items()},
     }

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pickle
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,7 +42,8 @@ class Clip:
     """A CLIP model with its preprocessing and tokenizer: ``load_clip`` makes it.
 
     ``dim`` is the size of the joint space. ``fingerprint`` is a sha256 over architecture, weights, preprocessing,
-    tokenizer and the treatment of long texts: features are comparable exactly where it is the same.
+    tokenizer and the treatment of long texts: features are comparable exactly where it is the same. ``compile`` is no
+    part of it: it changes features as a change of device does, in their last bits.
     """
 
     def __init__(
@@ -57,6 +60,10 @@ class Clip:
         self.dim = int(config["embed_dim"])
         self.fingerprint = _fingerprint(self.model, tokenizer, config, settings.long_text)
         self.model.to(device)
+        if settings.compile:
+            _check_compiler()
+            self.model.encode_image = torch.compile(self.model.encode_image)
+            self.model.encode_text = torch.compile(self.model.encode_text)
         self.batch_size = settings.batch_size  # halved when memory runs out
         self.autocast = device.type == "cuda" and torch.cuda.is_bf16_supported()
 
@@ -141,7 +148,7 @@ def load_clip(settings: Encoding, device: str = "auto") -> Clip:
     ``embedded`` is the small model that ships with the package; otherwise an open_clip name with its tag in
     ``settings.pretrained``, ``hf-hub:ORGANISATION/NAME``, or ``local-dir:FOLDER``. Pickled weights are read with
     ``weights_only``. Raises ``ValueError`` for a name, tag or folder that is not there, for a model without weights,
-    and for weights whose activation is not the model's (OpenAI's need QuickGELU).
+    for weights whose activation is not the model's (OpenAI's need QuickGELU), and for ``compile`` without a compiler.
     """
     name = f"{LOCAL}{BACKBONES / 'clip'}" if settings.model == "embedded" else settings.model.replace("/", "-")
     if settings.model.startswith((LOCAL, HUB)):
@@ -199,6 +206,11 @@ def _check_activation(name: str, tag: str | None, config: dict[str, Any]) -> Non
         f"encoding.model={name} with encoding.pretrained={tag}: these weights were trained "
         f"{'with' if needs else 'without'} QuickGELU; use encoding.model={right}"
     )
+
+
+def _check_compiler() -> None:
+    if not any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "clang++", "cl")):
+        raise ValueError("encoding.compile=true needs a C++ compiler such as g++: install one, or set it to false")
 
 
 def _fingerprint(model: nn.Module, tokenizer: Any, config: dict[str, Any], long_text: str) -> str:

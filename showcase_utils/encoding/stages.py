@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,9 @@ from showcase_utils.encoding.clip import Clip, load_clip
 from showcase_utils.encoding.distillation import distil, distillation_counts, score_pairs
 from showcase_utils.encoding.features import FeatureStore, adopt_features, write_features
 from showcase_utils.encoding.sentences import sentence_frame
+
+if TYPE_CHECKING:
+    from showcase_utils.encoding.ray_engine import RayClip
 
 STORES = ("photos", "reviews", "sentences")
 
@@ -40,14 +44,15 @@ def build_features(
     clip = load_clip(settings, device)
     sentences = sentence_frame(s1)
     there = images[(images["status"] == "ok") & images["image_id"].isin(set(s1["image_ids"].explode()))]
-    for name, ids, sources in (
-        ("photos", there["image_id"], there["path"]),
-        ("reviews", s1["review_id"], s1["text"]),
-        ("sentences", sentences["sentence_id"], sentences["text"]),
-    ):
-        if previous is not None:
-            adopt_features(previous / name, out / name, clip.fingerprint, settings.dtype)
-        _write(clip, out / name, ids, sources, name, progress)
+    with _engine(clip, device) as engine:
+        for name, ids, sources in (
+            ("photos", there["image_id"], there["path"]),
+            ("reviews", s1["review_id"], s1["text"]),
+            ("sentences", sentences["sentence_id"], sentences["text"]),
+        ):
+            if previous is not None:
+                adopt_features(previous / name, out / name, clip.fingerprint, settings.dtype)
+            _write(clip, engine, out / name, ids, sources, name, progress)
     sentences.to_parquet(out / "sentences.parquet", index=False)
     rejects = [FeatureStore.open(out / name).rejects for name in STORES]
     pd.concat(rejects, ignore_index=True).to_parquet(out / "rejects.parquet", index=False)
@@ -127,8 +132,9 @@ def _encode_labelled(
     paths = images[images["status"] == "ok"].drop_duplicates("image_id").set_index("image_id")["path"]
     new_photos = [key for key in voted["image_id"].unique() if key not in photos and key in paths.index]
     new_texts = [text for text in voted["sentence"].unique() if text not in known.index]
-    more = _write(clip, out / "more_photos", new_photos, paths[new_photos], "photos", progress)
-    _write(clip, out / "more_sentences", new_texts, new_texts, "sentences", progress)
+    with _engine(clip, device) as engine:
+        more = _write(clip, engine, out / "more_photos", new_photos, paths[new_photos], "photos", progress)
+        _write(clip, engine, out / "more_sentences", new_texts, new_texts, "sentences", progress)
     return voted[[key in photos or key in more for key in voted["image_id"]]].reset_index(drop=True)
 
 
@@ -176,15 +182,30 @@ def _rows(keys: pd.Series, other_keys: pd.Series, folder: Path, other_folder: Pa
     return rows
 
 
+def _engine(clip: Clip, device: str) -> contextlib.AbstractContextManager[Clip | RayClip]:
+    """What computes the streams of ``clip``: itself, or the devices of a cluster."""
+    if clip.settings.engine == "local":
+        return contextlib.nullcontext(clip)
+    from showcase_utils.encoding.ray_engine import RayClip  # Ray is an extra
+
+    return RayClip(clip, device)
+
+
 def _write(
-    clip: Clip, folder: Path, ids: Sequence[str], sources: Sequence[str], unit: str, progress: bool
+    clip: Clip,
+    engine: Clip | RayClip,
+    folder: Path,
+    ids: Sequence[str],
+    sources: Sequence[str],
+    unit: str,
+    progress: bool,
 ) -> FeatureStore:
     settings = clip.settings
     return write_features(
         folder,
         list(ids),
         list(sources),
-        clip.stream_images if unit == "photos" else clip.stream_texts,
+        engine.stream_images if unit == "photos" else engine.stream_texts,
         dim=clip.dim,
         fingerprint=clip.fingerprint,
         dtype=settings.dtype,

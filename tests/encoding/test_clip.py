@@ -141,6 +141,25 @@ def test_out_of_memory_with_one_photo_and_other_errors_are_raised(
             clip.encode_images(photos[:4])
 
 
+@pytest.mark.skipif(not shutil.which(os.environ.get("CXX", "g++")), reason="no C++ compiler: torch.compile needs one")
+def test_compiled_features_are_the_same_but_for_rounding(settings: Encoding, photos: list[str]) -> None:
+    shipped, texts = Encoding(workers=0), ["The ramen was great", "we waited", LONG]
+    for kind, method, sources in ((shipped, "encode_images", photos[:4]), (settings, "encode_texts", texts)):
+        eager = load_clip(kind, "cpu")
+        fast = load_clip(kind.model_copy(update={"compile": True}), "cpu")
+        cosines = (getattr(eager, method)(sources) * getattr(fast, method)(sources)).sum(axis=1)
+        assert (cosines > 1 - 1e-4).all()
+        assert hasattr(getattr(fast.model, method.removesuffix("s")), "_torchdynamo_orig_callable")  # not eager again
+        assert fast.fingerprint == eager.fingerprint
+
+
+def test_compiling_without_a_compiler_is_refused(settings: Encoding, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(ValueError, match="encoding.compile=true needs a C\\+\\+ compiler"):
+        load_clip(settings.model_copy(update={"compile": True}), "cpu")
+
+
 def test_the_fingerprint_tells_weights_preprocessing_and_tokenizer_apart(
     settings: Encoding, clip: Clip, clip_folder: Path, tmp_path: Path
 ) -> None:
