@@ -1,4 +1,4 @@
-"""Greedy MAP on 20,000 pools: batched, beside one pool at a time in numpy, and scaling in n and k; same picks.
+"""Image selection: greedy MAP on 20,000 pools beside one pool at a time in numpy, its scaling, and training's speed.
 
 Run: python benchmarks/bench_greedy_map.py [--pools N] [--threads T]. Writes results/greedy_map.json.
 
@@ -10,20 +10,41 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 
+from showcase_utils.config import Selection
 from showcase_utils.selection import dpp
+from showcase_utils.selection.pools import Pools
 from showcase_utils.selection.sampling import sample_kdpp
+from showcase_utils.selection.training import LOSSES, mean_loss, new_model, train_epoch
 
 RESULTS = Path(__file__).parent / "results" / "greedy_map.json"
-CELLS = 2_000_000  # kernel entries handed to one batched call
-REPEATS = 3
+ALPHA, SIGMA, DIM, K = 0.9, 0.5, 64, 3
+CELLS = 4_000_000  # kernel entries handed to one batched call
+CELLS_IN_CACHE = 500_000  # the same where the kernels are built too
+ITEMS = 60_000  # candidates in one call of the scaling rows: the work of a call dwarfs the cost of calling
+LEAST = 0.04  # seconds that one measurement takes at least
+REPEATS = 10
+
+Pool = tuple[np.ndarray, np.ndarray]  # quality (n,), features (n, d) float32
+Padded = tuple[torch.Tensor, torch.Tensor]
+
+
+def numpy_kernel(quality: np.ndarray, features: np.ndarray) -> np.ndarray:
+    """One pool's kernel (Wilhelm et al. 2018), in float64."""
+    unit = features.astype(np.float64)
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    L = ALPHA * np.outer(quality, quality) * np.exp((unit @ unit.T - 1) / (2 * SIGMA**2))
+    np.fill_diagonal(L, quality**2)
+    return L
 
 
 def numpy_greedy(L: np.ndarray, k: int) -> list[int]:
@@ -40,73 +61,170 @@ def numpy_greedy(L: np.ndarray, k: int) -> list[int]:
     return picks
 
 
-def make_pools(count: int, low: int, high: int, dim: int, seed: int) -> list[np.ndarray]:
-    """Kernels of pools of ``low`` to ``high`` random unit vectors, shortest first."""
+def make_pools(count: int, low: int, high: int, seed: int) -> list[Pool]:
+    """Pools of ``low`` to ``high`` random photos, shortest first."""
     rng = np.random.default_rng(seed)
-    kernels = []
-    for n in np.sort(rng.integers(low, high + 1, size=count)):
-        quality = torch.from_numpy(np.exp(0.3 * rng.normal(size=n)))
-        kernels.append(dpp.kernel(quality, torch.from_numpy(rng.normal(size=(n, dim))), 0.9, 0.5).numpy())
-    return kernels
+    sizes = np.sort(rng.integers(low, high + 1, size=count))
+    return [(np.exp(0.3 * rng.normal(size=n)), rng.normal(size=(n, DIM)).astype(np.float32)) for n in sizes]
 
 
-def pad(kernels: list[np.ndarray]) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Padded batches of at most CELLS entries each, with their masks."""
-    batches, start = [], 0
-    for end in range(1, len(kernels) + 1):
-        if end == len(kernels) or (end + 1 - start) * len(kernels[end]) ** 2 > CELLS:
-            part, n = kernels[start:end], len(kernels[end - 1])
-            L, present = torch.zeros(len(part), n, n, dtype=torch.float64), torch.zeros(len(part), n, dtype=torch.bool)
-            for b, pool in enumerate(part):
-                L[b, : len(pool), : len(pool)] = torch.from_numpy(pool)
-                present[b, : len(pool)] = True
-            batches.append((L, present))
+def groups(sizes: list[int], cells: int) -> Iterator[slice]:
+    """Runs of pools, sorted by size, whose padded kernels have at most ``cells`` entries together."""
+    start = 0
+    for end in range(1, len(sizes) + 1):
+        if end == len(sizes) or (end + 1 - start) * sizes[end] ** 2 > cells:
+            yield slice(start, end)
             start = end
+
+
+def mask(pools: list[np.ndarray]) -> torch.Tensor:
+    sizes = torch.tensor([len(pool) for pool in pools])
+    return torch.arange(int(sizes.max())) < sizes.unsqueeze(-1)
+
+
+def pad_kernels(kernels: list[np.ndarray]) -> list[Padded]:
+    """Ready-made kernels in padded batches, with their masks."""
+    batches = []
+    for part in groups([len(L) for L in kernels], CELLS):
+        present = mask(kernels[part])
+        L = torch.zeros(*present.shape, present.shape[1], dtype=torch.float64)
+        for b, pool in enumerate(kernels[part]):
+            L[b, : len(pool), : len(pool)] = torch.from_numpy(pool)
+        batches.append((L, present))
     return batches
 
 
-def best_of(function: Callable[[], object], repeats: int = REPEATS) -> tuple[float, object]:
-    """Seconds of the fastest of several runs, and what the last one returned."""
+def from_features(pools: list[Pool], k: int) -> list[torch.Tensor]:
+    """Picks from ragged quality and features: pad the features, build kernels by the batch, search."""
+    picks = []
+    for part in groups([len(quality) for quality, _ in pools], CELLS_IN_CACHE):
+        qualities, features = zip(*pools[part], strict=True)
+        present = mask(qualities)
+        quality = torch.zeros(present.shape, dtype=torch.float64)
+        photos = torch.zeros(*present.shape, DIM)
+        quality[present] = torch.from_numpy(np.concatenate(qualities))
+        photos[present] = torch.from_numpy(np.concatenate(features))
+        picks.append(dpp.greedy_map(dpp.kernel(quality, photos, ALPHA, SIGMA), k, present, check=False))
+    return picks
+
+
+def best_of(function: Callable[[], object], repeats: int = REPEATS, least: float = 0.0) -> tuple[float, object]:
+    """Seconds of the fastest of several runs, and what the last one returned; a run repeats until ``least`` seconds."""
     seconds = []
     for _ in range(repeats):
-        start = time.perf_counter()
-        result = function()
-        seconds.append(time.perf_counter() - start)
+        start, times = time.perf_counter(), 0
+        while times == 0 or time.perf_counter() - start < least:
+            result = function()
+            times += 1
+        seconds.append((time.perf_counter() - start) / times)
     return min(seconds), result
 
 
-def compare(kernels: list[np.ndarray], k: int) -> dict:
-    """Seconds of each form on the same kernels, and whether all picks agree."""
-    batches = pad(kernels)
+def same(picks: list[torch.Tensor], expected: list[list[int]]) -> bool:
+    return [[i for i in row if i >= 0] for part in picks for row in part.tolist()] == expected
+
+
+def compare(pools: list[Pool], k: int) -> dict:
+    """Seconds of each form on the same pools, and whether all picks agree."""
+    kernels = [numpy_kernel(*pool) for pool in pools]
+    batches = pad_kernels(kernels)
     loop, expected = best_of(lambda: [numpy_greedy(L, k) for L in kernels])
     batched, picks = best_of(lambda: [dpp.greedy_map(L, k, there, check=False) for L, there in batches])
-    checked, _ = best_of(lambda: [dpp.greedy_map(L, k, there) for L, there in batches], repeats=1)
-    padding, _ = best_of(lambda: pad(kernels), repeats=1)
-    got = [[i for i in row if i >= 0] for part in picks for row in part.tolist()]
+    checked, _ = best_of(lambda: [dpp.greedy_map(L, k, there) for L, there in batches])
+    padding, _ = best_of(lambda: pad_kernels(kernels), repeats=1)
+    batches.clear()  # so that the memory of both forms below starts out alike
+    whole_loop, whole_expected = best_of(lambda: [numpy_greedy(numpy_kernel(*pool), k) for pool in pools])
+    whole, whole_picks = best_of(lambda: from_features(pools, k))
     return {
-        "numpy_one_pool_at_a_time": loop,
-        "batched": batched,
-        "batched_with_validation": checked,
-        "padding_the_kernels": padding,
-        "ratio": loop / batched,
-        "same_picks": got == expected,
+        "search": {
+            "numpy_one_pool_at_a_time": loop,
+            "batched": batched,
+            "batched_calls": len(picks),
+            "ratio": loop / batched,
+            "same_picks": same(picks, expected),
+            "batched_with_validation": checked,
+            "padding_ready_made_kernels": padding,
+        },
+        "from_quality_and_features_to_picks": {
+            "numpy_one_pool_at_a_time": whole_loop,
+            "batched": whole,
+            "ratio": whole_loop / whole,
+            "same_picks": same(whole_picks, whole_expected),
+        },
     }
 
 
-def scaling() -> list[dict]:
-    """Seconds per pool as n and k grow, beside k² n."""
-    rows = []
-    for n, k in [(50, 3), (100, 3), (200, 3), (400, 3), (800, 3), (400, 6), (400, 12), (400, 24), (400, 48)]:
-        L = torch.from_numpy(np.stack(make_pools(4, n, n, 64, seed=n)))
-        seconds, _ = best_of(lambda L=L, k=k: dpp.greedy_map(L, k, check=False), repeats=7)
-        rows.append({"n": n, "k": k, "k2n": k * k * n, "microseconds_per_pool": 1e6 * seconds / len(L)})
-    return rows
+def scaling() -> dict:
+    """Microseconds per pool as n and k grow, and the slopes of their logarithms.
+
+    In k² n the factor k² is k steps of up to k rows of the factor each, but a step also takes some ten passes over
+    the candidates whatever its number: O(k n) until k has grown past that.
+    """
+
+    def rows(cases: list[tuple[int, int]]) -> list[dict]:
+        found = []
+        for n, k in cases:
+            pools = make_pools(4, n, n, seed=n)
+            L = torch.from_numpy(np.stack([numpy_kernel(*pool) for pool in pools]))
+            L = L.repeat(ITEMS // (n * len(pools)), 1, 1)
+            seconds, _ = best_of(lambda L=L, k=k: dpp.greedy_map(L, k, check=False), least=LEAST)
+            found.append({"n": n, "k": k, "k2n": k * k * n, "microseconds_per_pool": 1e6 * seconds / len(L)})
+        return found
+
+    def slope(table: list[dict], of: str) -> float:
+        x, y = ([np.log(row[name]) for row in table] for name in (of, "microseconds_per_pool"))
+        return float(np.polyfit(x, y, 1)[0])
+
+    by_n = rows([(n, 3) for n in (50, 100, 200, 400, 800)])
+    by_k = rows([(400, k) for k in (3, 6, 12, 24, 48, 96)])
+    return {
+        "items_per_call": ITEMS,
+        "k = 3": by_n,
+        "n = 400": by_k,
+        "slope_in_n": slope(by_n, "n"),
+        "slope_in_k_from_3_to_12": slope(by_k[:3], "k"),
+        "slope_in_k_from_24_to_96": slope(by_k[3:], "k"),
+        "expected": "1 in n; in k from 1 (a step's own passes) towards 2 (rows of the factor)",
+    }
+
+
+def demo_like_pools(count: int, dim: int, seed: int = 0) -> Pools:
+    """Training pools with sizes like the demo's (mean 75, at most 183) and random features and profiles."""
+    rng = np.random.default_rng(seed)
+    sizes = np.clip(rng.gamma(4.0, 19.0, size=count).astype(int), 4, 183)
+    features = rng.normal(size=(20_000, dim)).astype(np.float32)
+    candidates = [np.sort(rng.choice(len(features), size=n, replace=False)) for n in sizes]
+    relevant = [np.sort(rng.choice(n, size=rng.integers(1, 3), replace=False)) for n in sizes]
+    samples = pd.DataFrame({"split": "train", "candidates": sizes, "relevant": [len(own) for own in relevant]})
+    profiles = rng.normal(size=(2, count, dim)).astype(np.float32)
+    ids = np.arange(len(features)).astype(str).astype(object)
+    return Pools(samples, ids, features, candidates, relevant, [], profiles[0], profiles[1], {})
+
+
+def training(count: int = 5000, dim: int = 128) -> dict:
+    """Epochs per minute of the profile model, on one thread as the pipeline trains it."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    pools, rows = demo_like_pools(count, dim), []
+    order = np.random.default_rng(0).permutation(count)
+    for objective in LOSSES:
+        for batch_size in (128, 512):
+            model = new_model(pools, Selection(batch_size=batch_size), "img+text", seed=0)
+            optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
+            step = (model, optimiser, pools, order, batch_size, objective)
+            seconds, _ = best_of(lambda step=step: train_epoch(*step), repeats=2)
+            forward, _ = best_of(lambda step=step: mean_loss(step[0], pools, order, step[-1]), repeats=2)
+            row = {"objective": objective, "batch_size": batch_size, "epochs_per_minute": 60 / seconds}
+            rows.append(row | {"pools_per_second": count / seconds, "forward_share": forward / seconds})
+    torch.set_num_threads(threads)
+    mean = float(pools.samples["candidates"].mean())
+    return {"pools": count, "mean_candidates": mean, "dim": dim, "threads": 1, "rows": rows}
 
 
 def sampling(draws: int = 2000) -> dict:
     """Exact k-DPP samples per second beside DPPy's, on one pool of 60."""
-    L = torch.from_numpy(make_pools(1, 60, 60, 64, seed=1)[0])
-    ours, _ = best_of(lambda: sample_kdpp(L, 3, draws, torch.Generator().manual_seed(0)))
+    L = torch.from_numpy(numpy_kernel(*make_pools(1, 60, 60, seed=1)[0]))
+    ours, _ = best_of(lambda: sample_kdpp(L, K, draws, torch.Generator().manual_seed(0)))
     result = {"ours_per_second": draws / ours}
     try:
         from dppy.finite_dpps import FiniteDPP
@@ -114,7 +232,7 @@ def sampling(draws: int = 2000) -> dict:
         return result | {"dppy": "not installed"}
     theirs = FiniteDPP("likelihood", L=L.numpy())
     rng = np.random.RandomState(0)
-    seconds, _ = best_of(lambda: [theirs.sample_exact_k_dpp(3, random_state=rng) for _ in range(draws)])
+    seconds, _ = best_of(lambda: [theirs.sample_exact_k_dpp(K, random_state=rng) for _ in range(draws)])
     return result | {"dppy_per_second": draws / seconds, "ratio": seconds / ours}
 
 
@@ -124,16 +242,17 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    kernels = make_pools(arguments.pools, 5, 60, 64, seed=0)
     result = {
         "pools": arguments.pools,
         "candidates": "5 to 60, uniform",
-        "k": 3,
+        "k": K,
         "machine": {"processor": platform.machine(), "threads": arguments.threads},
+        "load": round(os.getloadavg()[0], 2),
         "versions": {"python": platform.python_version(), "numpy": np.__version__, "torch": torch.__version__},
-        "greedy_map_seconds": compare(kernels, 3),
+        "greedy_map_seconds": compare(make_pools(arguments.pools, 5, 60, seed=0), K),
         "scaling": scaling(),
         "kdpp_sampling": sampling(),
+        "training": training(),
     }
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

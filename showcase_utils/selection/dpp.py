@@ -16,12 +16,12 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 EXHAUSTED = {torch.float64: 1e-12, torch.float32: 1e-6}  # residual / L_ii at or below which nothing is left of an item
 ASYMMETRY = {torch.float64: 1e-9, torch.float32: 1e-5}  # tolerances of `validate`, relative to the largest entry
 TIE = 1e-9  # gains this close (relatively) are ties: rounding differs between devices, picks must not
 MAX_SUBSETS = 500_000
+TINY_NORM = 1e-12  # a shorter feature vector has no direction
 
 
 def kernel(quality: Tensor, features: Tensor, alpha: float | Tensor, sigma: float | Tensor) -> Tensor:
@@ -33,7 +33,7 @@ def kernel(quality: Tensor, features: Tensor, alpha: float | Tensor, sigma: floa
     differentiable in all four. A zero row of ``features`` (padding) counts as orthogonal to everything.
     Raises ``ValueError`` for other shapes or values, naming the item.
     """
-    quality, features = _double(quality), _double(features)
+    quality = _double(quality)
     if features.shape[:-1] != quality.shape:
         raise ValueError(f"quality {tuple(quality.shape)} and features {tuple(features.shape)} do not belong together")
     alpha, sigma = (torch.as_tensor(x, dtype=quality.dtype, device=quality.device) for x in (alpha, sigma))
@@ -41,14 +41,19 @@ def kernel(quality: Tensor, features: Tensor, alpha: float | Tensor, sigma: floa
         raise ValueError(f"alpha = {alpha.item()}: must lie in (0, 1]")
     if not 0 < sigma.item() < torch.inf:
         raise ValueError(f"sigma = {sigma.item()}: must be positive and finite")
+    features = features.to(quality.device)
+    norm = torch.linalg.vector_norm(features, dim=-1, dtype=quality.dtype)  # not finite if a feature is not
     _refuse(~torch.isfinite(quality) | (quality < 0), quality, "quality must be finite and not negative")
-    _refuse(~torch.isfinite(features).all(-1), features.sum(-1), "features must be finite")
+    _refuse(~torch.isfinite(norm), norm, "features must be finite")
 
-    unit = F.normalize(features, dim=-1)
-    distance = 1 - unit @ unit.mT  # (..., n, n)
-    similarity = alpha * torch.exp(-distance / (2 * sigma**2))
-    itself = torch.eye(quality.shape[-1], dtype=torch.bool, device=quality.device)
-    return quality.unsqueeze(-1) * similarity.masked_fill(itself, 1.0) * quality.unsqueeze(-2)
+    # What costs is passes over (..., n, n). σ stays out of ``unit``: with fixed features, as in training, backward
+    # then need not go through the product.
+    unit = features / norm.clamp(min=TINY_NORM).unsqueeze(-1)
+    similarity = ((unit @ unit.mT).sub_(1) / (2 * sigma**2)).exp_()  # exp(−D / 2σ²)
+    weight = alpha.sqrt() * quality
+    L = weight.unsqueeze(-1) * similarity * weight.unsqueeze(-2)
+    L.diagonal(dim1=-2, dim2=-1).copy_(quality**2)
+    return L
 
 
 def trade_off(relevance: Tensor, theta: float) -> Tensor:
@@ -66,33 +71,37 @@ def validate(L: Tensor, present: Tensor | None = None) -> None:
     """Raise ``ValueError`` unless every kernel [..., n, n] is square, finite, symmetric and positive semi-definite.
 
     Only the items that are ``present`` [..., n] count. The message says which kernel fails, where, and by how much.
-    Tolerances are relative to the kernel's largest entry: 1e-9 in float64, 1e-5 in float32.
+    Tolerances are relative to the kernel's largest entry, which stands on its diagonal if it is positive
+    semi-definite: 1e-9 in float64, 1e-5 in float32.
     """
     if L.ndim < 2 or L.shape[-1] != L.shape[-2]:
         raise ValueError(f"a kernel must be square, got the shape {tuple(L.shape)}")
     tolerance = ASYMMETRY.get(L.dtype, ASYMMETRY[torch.float32])
     present = _mask(present, L)
-    L = _keep(_double(L).detach(), present.to(_double(L).device)).reshape(-1, L.shape[-1], L.shape[-1])
     if L.numel() == 0:
         return
-    wrong = (~torch.isfinite(L)).nonzero()
-    if len(wrong):
-        b, i, j = wrong[0].tolist()
-        raise ValueError(f"kernel {b}: entry ({i}, {j}) is {L[b, i, j].item()}, must be finite")
-    scale = L.abs().amax((-1, -2)).clamp(min=torch.finfo(torch.float64).tiny)  # (b,)
-    gap = (L - L.mT).abs() / scale[:, None, None]
-    if gap.max() > tolerance:
-        b, i, j = (int(x) for x in torch.unravel_index(gap.argmax(), gap.shape))
+    L = _keep(_double(L).detach(), present.to(_double(L).device)).reshape(-1, L.shape[-1], L.shape[-1])
+    diagonal = L.diagonal(dim1=-2, dim2=-1)
+    scale = diagonal.amax(-1).clamp(min=torch.finfo(torch.float64).tiny)  # (b,)
+    gap = (L - L.mT).amax((-1, -2)) / scale  # (b,); an entry that is nan or infinite leaves nan or inf here
+    if not (gap <= tolerance).all():
+        wrong = (~torch.isfinite(L)).nonzero()
+        if len(wrong):
+            b, i, j = wrong[0].tolist()
+            raise ValueError(f"kernel {b}: entry ({i}, {j}) is {L[b, i, j].item()}, must be finite")
+        b = int(gap.argmax())
+        difference = L[b] - L[b].mT
+        i, j = divmod(int(difference.argmax()), L.shape[-1])
         raise ValueError(
-            f"kernel {b}: not symmetric, entries ({i}, {j}) and ({j}, {i}) differ by {gap.max():.3g} of it"
+            f"kernel {b}: not symmetric, entries ({i}, {j}) and ({j}, {i}) differ by {difference[i, j].item():.3g}"
         )
-    eye = torch.eye(L.shape[-1], dtype=L.dtype, device=L.device)
     # Cholesky is several times cheaper than eigenvalues, which only a failing kernel needs, for its message.
-    info = torch.linalg.cholesky_ex(L + (tolerance * scale)[:, None, None] * eye).info
-    for b in info.nonzero().flatten().tolist():
-        least = torch.linalg.eigvalsh(L[b])[0].item()
-        if least < -tolerance * scale[b].item():
-            raise ValueError(f"kernel {b}: not positive semi-definite, its least eigenvalue is {least:.3g}")
+    lift = tolerance * scale
+    diagonal += lift.unsqueeze(-1)
+    for b in torch.linalg.cholesky_ex(L).info.nonzero().flatten().tolist():
+        least = torch.linalg.eigvalsh(L[b])[0]
+        if least < 0:
+            raise ValueError(f"kernel {b}: not positive semi-definite, its least eigenvalue is {least - lift[b]:.3g}")
 
 
 def log_det(L: Tensor, chosen: Tensor) -> Tensor:
@@ -166,6 +175,10 @@ def greedy_path(L: Tensor, k: int, present: Tensor | None = None, *, check: bool
 
 
 def _greedy(L: Tensor, k: int, present: Tensor | None, check: bool, steps: list[Tensor] | None) -> Tensor:
+    """Algorithm 1 for b pools abreast: d² is what an item would still multiply det L_Y by, c_t a row of the factor.
+
+    A step costs as many passes over (b, n) as have been picked, and reads one row of L per pool.
+    """
     if k < 1:
         raise ValueError(f"k = {k}: at least one item must be asked for")
     present = _mask(present, L)
@@ -173,48 +186,42 @@ def _greedy(L: Tensor, k: int, present: Tensor | None, check: bool, steps: list[
         validate(L, present)
     exhausted = EXHAUSTED.get(L.dtype, EXHAUSTED[torch.float32])
     shape, n = L.shape[:-2], L.shape[-1]
-    L = _double(L).detach().reshape(-1, n, n).contiguous()
-    free = present.to(L.device).reshape(-1, n).clone()  # (b, n) still to be had
+    L = _double(L).detach().reshape(-1, n, n)
+    rows, first_row = L.reshape(-1, n), n * torch.arange(len(L), device=L.device).unsqueeze(-1)
     relevance = L.diagonal(dim1=-2, dim2=-1).contiguous()
-    left = relevance.masked_fill(~free, -1.0)  # d², (b, n); negative: nothing left, taken or absent
-    floor = (exhausted * relevance).masked_fill_(~free, -torch.inf)
-    factor = L.new_empty(len(L), min(k, n), n)  # rows of the Cholesky factor
-    pools = torch.arange(len(L), device=L.device)
-    backwards = torch.arange(n, 0, -1, dtype=L.dtype, device=L.device)
+    d2 = torch.where(present.to(L.device).reshape(-1, n), relevance, -torch.inf)  # (b, n); −inf: taken or absent
+    factor: list[Tensor] = []  # c_t (b, n), one per pick
     indices = torch.full((len(L), k), -1, device=L.device)
     for step in range(min(k, n)):
-        dead = left <= floor
-        if dead.any():  # rare, and filling is the slowest operation here
-            left.masked_fill_(dead, -1.0)
-            floor.masked_fill_(dead, -torch.inf)
         if steps is not None:
-            steps.append(left.clamp(min=0).masked_fill(~free, torch.nan))
-        best = left.amax(-1, keepdim=True)
-        j = n - ((left >= best * (1 - TIE)) * backwards).amax(-1).long()  # the first of the best
-        spent = best.squeeze(-1) < 0
-        if some_spent := bool(spent.any()):
-            score = relevance.masked_fill(~free, -1.0)
-            highest = score.amax(-1, keepdim=True)
-            by_relevance = n - ((score >= highest - TIE * highest.abs()) * backwards).amax(-1).long()
-            j = torch.where(spent, by_relevance, j)
-            indices[:, step] = j.masked_fill(highest.squeeze(-1) < 0, -1)
-        else:
-            indices[:, step] = j
-        column = j.unsqueeze(-1)
-        free.scatter_(1, column, False)
+            gain = torch.where(d2 > exhausted * relevance, d2, 0.0)
+            steps.append(gain.masked_fill(d2 == -torch.inf, torch.nan))
+        best, j = _first_of_the_best(d2)  # (b, 1)
+        if (d2.gather(1, j) <= exhausted * relevance.gather(1, j)).any():  # rare: some pool's best is worth nothing
+            best, j = _first_of_the_best(_with_waiting(d2, relevance, exhausted))
+        indices[:, step] = torch.where(best > -torch.inf, j, -1).squeeze(-1)
         if step + 1 < k:
-            row = L.view(-1, n).index_select(0, pools * n + j)  # (b, n)
-            if step:
-                weights = factor[pools, :step, j].unsqueeze(1)  # (b, 1, step)
-                row = torch.baddbmm(row.unsqueeze(1), weights, factor[:, :step], alpha=-1).squeeze(1)
-            row = row / left.gather(1, column).clamp(min=torch.finfo(L.dtype).tiny).sqrt()
-            if some_spent:
-                row = row.masked_fill(spent.unsqueeze(-1), 0.0)  # a back-filled pick takes nothing from the others
-            factor[:, step] = row
-            left.addcmul_(row, row, value=-1)
-        left.scatter_(1, column, -1.0)
-        floor.scatter_(1, column, -torch.inf)
+            # c = (L_j − Σ_t c_t[j] c_t) / d_j, and d² falls by c²
+            c = rows.index_select(0, (first_row + j).squeeze(-1))
+            for earlier in factor:
+                c.addcmul_(earlier, earlier.gather(1, j), value=-1)
+            # A back-filled pick (best < 0) takes nothing from the others.
+            c *= torch.where(best > 0, d2.gather(1, j).rsqrt(), 0.0)
+            d2.addcmul_(c, c, value=-1).scatter_(1, j, -torch.inf)
+            factor.append(c)
     return indices.reshape(*shape, k)
+
+
+def _first_of_the_best(gain: Tensor) -> tuple[Tensor, Tensor]:
+    """The largest gain of each pool and the lowest index that comes as close to it as makes a tie, (b, 1) each."""
+    best = gain.amax(-1, keepdim=True)
+    return best, (gain >= best - TIE * best.abs()).view(torch.uint8).max(-1, keepdim=True).indices
+
+
+def _with_waiting(d2: Tensor, relevance: Tensor, exhausted: float) -> Tensor:
+    """d² where something is left; below zero, and the higher the more relevant, where nothing is; −inf where taken."""
+    waiting = -1 / relevance.clamp(min=torch.finfo(relevance.dtype).tiny)
+    return torch.where(d2 > exhausted * relevance, d2, waiting.masked_fill(d2 == -torch.inf, -torch.inf))
 
 
 def exact_map(L: Tensor, k: int) -> Tensor:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from showcase_utils.resampling import percentile_bounds, resampled_means
+
 METRICS = ("precision", "recall", "f1", "diversity")
 POOL_EDGES = (0, 10, 20, 40, 80, np.inf)
 LITTLE = 0.1  # of the other's mean: how much relevance still counts as "little" lost; our reading of the claim
@@ -132,8 +134,5 @@ def _interval(samples: pd.DataFrame, metric: str, draws: int, seed: int) -> tupl
     defined = samples.dropna(subset=metric)
     if defined.empty:
         return float("nan"), float("nan")
-    users = defined.groupby("user_id")[metric].agg(["sum", "count"]).to_numpy()  # (u, 2)
-    drawn = np.random.default_rng(seed).multinomial(len(users), np.full(len(users), 1 / len(users)), size=draws)
-    total = drawn @ users  # (draws, 2)
-    low, high = np.percentile(total[:, 0] / total[:, 1], [2.5, 97.5])
-    return float(low), float(high)
+    users = np.unique(defined["user_id"].to_numpy(str), return_inverse=True)[1]
+    return percentile_bounds(resampled_means(defined[metric].to_numpy(), users, draws, np.random.default_rng(seed)))

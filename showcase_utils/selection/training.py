@@ -87,7 +87,6 @@ def train(
     rows, held_out = pools.rows("train", informative=True), pools.rows("val", informative=True)
     if len(rows) == 0 or len(held_out) == 0:
         raise ValueError(f"{len(rows)} training and {len(held_out)} validation pools: each split needs at least one")
-    loss_of = LOSSES[objective]
     model = new_model(pools, settings, profile, seed).to(device)
     optimiser = torch.optim.Adam(model.parameters(), lr=settings.lr)
     shuffle = np.random.default_rng(seed)
@@ -96,19 +95,8 @@ def train(
     kept = {name: value.detach().clone() for name, value in model.state_dict().items()}
     epochs = tqdm(range(1, settings.epochs + 1), desc=f"{objective} {profile}", unit="epoch", disable=not progress)
     for epoch in epochs:
-        model.train()
-        total = 0.0
-        order = shuffle.permutation(rows)
-        for start in range(0, len(order), settings.batch_size):
-            step = order[start : start + settings.batch_size]
-            optimiser.zero_grad()
-            # One optimiser step sees the whole batch; it is taken in chunks, so that large pools fit in memory.
-            for chunk in pools.chunks(step):
-                loss = loss_of(model, pools.batch(chunk, device)).sum()
-                (loss / len(step)).backward()
-                total += loss.item()
-            optimiser.step()
-        log.append(_log(epoch, total / len(rows), mean_loss(model, pools, held_out, objective), model))
+        loss = train_epoch(model, optimiser, pools, shuffle.permutation(rows), settings.batch_size, objective)
+        log.append(_log(epoch, loss, mean_loss(model, pools, held_out, objective), model))
         if log[-1]["val_loss"] < best:
             best, waited = log[-1]["val_loss"], 0
             kept = {name: value.detach().clone() for name, value in model.state_dict().items()}
@@ -120,6 +108,30 @@ def train(
     table = pd.DataFrame(log)
     table["best"] = table["val_loss"].eq(best)
     return model.eval(), table
+
+
+def train_epoch(
+    model: ProfileModel,
+    optimiser: torch.optim.Optimizer,
+    pools: Pools,
+    order: np.ndarray,
+    batch_size: int,
+    objective: Objective = "dpp",
+) -> float:
+    """One pass over the rows of ``order``, a step per ``batch_size`` of them; gives the mean loss over the steps."""
+    device = next(model.parameters()).device
+    model.train()
+    total = 0.0
+    for start in range(0, len(order), batch_size):
+        step = order[start : start + batch_size]
+        optimiser.zero_grad()
+        # One optimiser step sees the whole batch; it is taken in chunks, so that large pools fit in memory.
+        for chunk in pools.chunks(step):
+            loss = LOSSES[objective](model, pools.batch(chunk, device)).sum()
+            (loss / len(step)).backward()
+            total += loss.item()
+        optimiser.step()
+    return total / len(order)
 
 
 @torch.no_grad()

@@ -182,6 +182,15 @@ def test_theta_goes_from_diversity_to_relevance():
             "kernel 1: not sym",
         ),
         (lambda L: L * torch.tensor([1.0, float("nan")])[:, None, None], r"kernel 1: entry \(0, 0\) is nan"),
+        (
+            lambda L: L.flatten().index_fill(0, torch.tensor(13), torch.inf).view(2, 3, 3),
+            r"kernel 1: entry \(1, 1\) is inf",
+        ),
+        (
+            lambda L: L.flatten().index_fill(0, torch.tensor(2), torch.nan).view(2, 3, 3),
+            r"kernel 0: entry \(0, 2\) is nan",
+        ),
+        (lambda L: L * 1e6 + 2 * torch.ones(3, 3).triu(1) * 1e2, "kernel 0: not sym"),
         (lambda L: L - 2 * torch.eye(3) * torch.tensor([0.0, 1.0])[:, None, None], "kernel 1: .* eigenvalue is -1"),
     ],
 )
@@ -190,6 +199,36 @@ def test_bad_kernels_are_named(spoil, message):
     for call in (lambda: dpp.greedy_map(L, 2), lambda: dpp.log_likelihood(L, torch.zeros(2, 3, dtype=torch.bool))):
         with pytest.raises(ValueError, match=message):
             call()
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-9), (torch.float32, 1e-5)])
+def test_what_is_refused_is_relative_to_the_largest_entry(dtype, tolerance):
+    turn = torch.linalg.qr(torch.randn(6, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)).Q
+    for scale in (1e-8, 1.0, 1e8):
+        for share, refused in [(-0.5, False), (-3.0, True)]:
+            values = torch.tensor([1.0, 0.7, 0.4, 0.2, 0.0, share * tolerance], dtype=torch.float64)
+            L = turn @ values.diag() @ turn.T
+            L = ((L + L.T) / 2 / L.diagonal().amax() * scale).to(dtype)
+            if refused:
+                with pytest.raises(ValueError, match="least eigenvalue"):
+                    dpp.validate(L)
+            else:
+                dpp.validate(L)
+        nearly = torch.eye(3, dtype=dtype) * scale
+        nearly[0, 2] = 0.5 * tolerance * scale
+        dpp.validate(nearly)
+        nearly[0, 2] = 2 * tolerance * scale
+        with pytest.raises(ValueError, match="not symmetric"):
+            dpp.validate(nearly)
+
+
+def test_padding_may_hold_any_number_and_kernels_are_left_as_they_were():
+    L = torch.full((2, 4, 4), -1e200, dtype=torch.float64)
+    L[:, :3, :3] = torch.eye(3)
+    before = L.clone()
+    present = torch.tensor([True, True, True, False])
+    assert dpp.greedy_map(L, 4, present).tolist() == [[0, 1, 2, -1]] * 2
+    assert torch.equal(L, before)
 
 
 def test_bad_arguments_are_named():
