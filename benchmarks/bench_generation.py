@@ -1,17 +1,19 @@
 """Steps of the generator at the shape of GPT-2 small: PC²L beside CE, CE beside plain GPT-2 with cross-attention.
 
-Run: python benchmarks/bench_generation.py [--batch N] [--tokens T] [--threads T] [--device NAME] [--repeats N].
-Writes results/generation.json.
+Run: python benchmarks/bench_generation.py [--batch N] [--tokens T] [--threads T] [--device NAME] [--repeats N]
+[--compile]. Writes results/generation.json.
 
 Weights are random, which costs what trained ones cost. A step is forward, backward, clipping and AdamW. Systems take
 turns within each repeat, so that load on the machine falls on all alike; times are medians, ratios medians of each
 repeat's ratio. The plain peer gets its encoder states for nothing, as a ``GPT2LMHeadModel`` has no encoder. Decoding
-is greedy to the last token, ours from features, the peer from given states through its own ``generate``.
+is greedy to the last token, ours from features, the peer from given states through its own ``generate``. With
+``--compile`` a step under torch.compile takes part; the minutes of its first call are reported apart.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import os
 import platform
@@ -27,9 +29,10 @@ from torch.nn.utils import clip_grad_norm_
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from showcase_utils.config import Generation
+from showcase_utils.generation.encoder import masked_mean
+from showcase_utils.generation.gpt2 import quietly
 from showcase_utils.generation.losses import cross_modal_contrastive, personalized_contrastive
-from showcase_utils.generation.model import ShowcaseGenerator, quietly
-from showcase_utils.generation.training import mean_history
+from showcase_utils.generation.model import ShowcaseGenerator
 
 RESULTS = Path(__file__).parent / "results" / "generation.json"
 OPTIONS = Generation()
@@ -67,7 +70,7 @@ def step_of(model: torch.nn.Module, loss: Callable[[], torch.Tensor], device: to
 def contrastive_loss(model: ShowcaseGenerator, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     output = model(**batch)
     ccl = cross_modal_contrastive(output.visual, output.target, output.swapped, OPTIONS.temperature)
-    profile = mean_history(batch["history"], batch["history_mask"])
+    profile = masked_mean(batch["history"], batch["history_mask"])
     pcl = personalized_contrastive(output.history, output.target, profile, OPTIONS.temperature, OPTIONS.alpha)
     return output.loss + OPTIONS.lambda_ccl * ccl + OPTIONS.lambda_pcl * pcl
 
@@ -106,6 +109,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--compile", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
@@ -126,16 +130,21 @@ def main() -> None:
     start = torch.full((arguments.batch, 1), config.bos_token_id, device=device)
     seen = {"encoder_hidden_states": given, "attention_mask": torch.ones_like(start), "pad_token_id": 50256}
 
-    seconds = in_turns(
-        {
-            "CE step": step_of(ce, lambda: ce(**no_swap).loss, device),
-            "PC2L step": step_of(pc2l, lambda: contrastive_loss(pc2l, batch), device),
-            "plain GPT-2 step": step_of(
-                plain, lambda: plain(batch["labels"], encoder_hidden_states=given, labels=batch["labels"]).loss, device
-            ),
-        },
-        arguments.repeats,
-    )
+    steps = {
+        "CE step": step_of(ce, lambda: ce(**no_swap).loss, device),
+        "PC2L step": step_of(pc2l, lambda: contrastive_loss(pc2l, batch), device),
+        "plain GPT-2 step": step_of(
+            plain, lambda: plain(batch["labels"], encoder_hidden_states=given, labels=batch["labels"]).loss, device
+        ),
+    }
+    extra = {}
+    if arguments.compile:
+        compiled = torch.compile(copy.deepcopy(ce))
+        steps["compiled CE step"] = step_of(compiled, lambda: compiled(**no_swap).loss, device)
+        extra["seconds of compilation"] = round(steps["compiled CE step"](), 1)
+    seconds = in_turns(steps, arguments.repeats)
+    if arguments.compile:
+        extra["compiled CE over CE"] = ratio(seconds, "compiled CE step", "CE step")
     ce.eval(), plain.eval()
     seconds |= in_turns(
         {
@@ -159,7 +168,7 @@ def main() -> None:
         "CE over plain": ratio(seconds, "CE step", "plain GPT-2 step"),
         "decoded samples per second": round(arguments.batch / medians["decoding"], 2),
         "decoding over plain": ratio(seconds, "decoding", "plain decoding"),
-    }
+    } | extra
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))

@@ -1,4 +1,4 @@
-"""The command line: ``showcase run``, ``status``, ``explain`` and what people do around them."""
+"""The command line: ``showcase run``, ``train``, ``status``, ``explain`` and what people do around them."""
 
 from __future__ import annotations
 
@@ -72,6 +72,22 @@ def run(
     console.print(f"executed notebooks  {results[0].path.parent}")
     console.print(f"figures             {store.folder / 'figures'} ({sum(len(r.figures) for r in results)})")
     console.print(f"artifacts           {store.folder}")
+
+
+@app.command()
+def train(profile: Profile = "demo", overrides: Overrides = None, artifacts: Root = "") -> None:
+    """Train all systems outside notebook 04, on several GPUs under `torchrun`; goes on where it was cut off.
+
+    `torchrun --nproc-per-node 4 -m showcase_utils.cli train --profile gest`
+    """
+    from showcase_utils.generation.stage import train_generation
+    from showcase_utils.generation.training import training_table
+
+    store = Artifacts(_guard(load_settings, profile, overrides or []), artifacts)
+    folder = _guard(train_generation, store)
+    if folder:  # only one process of several has something to say
+        console.print(training_table(folder).round(4).to_string(index=False))
+        console.print(f"systems  {folder}")
 
 
 @app.command()

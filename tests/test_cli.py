@@ -10,7 +10,9 @@ def invoke(tmp_path, monkeypatch):
     return lambda *arguments: CliRunner().invoke(app, [*arguments])
 
 
-@pytest.mark.parametrize("command", ["run", "status", "explain", "evaluate", "rate", "download", "bench", "backbones"])
+@pytest.mark.parametrize(
+    "command", ["run", "train", "status", "explain", "evaluate", "rate", "download", "bench", "backbones"]
+)
 def test_help_of_every_command(invoke, command):
     result = invoke(command, "--help")
     assert result.exit_code == 0
@@ -34,6 +36,12 @@ def test_unknown_notebook(invoke):
     result = invoke("run", "--profile", "smoke", "--from", "9")
     assert result.exit_code == 1
     assert "no notebook '9'" in result.stderr
+
+
+def test_train_before_the_run_names_the_notebook(invoke):
+    result = invoke("train", "--profile", "smoke")
+    assert result.exit_code == 1
+    assert "run notebook" in result.stderr and "Traceback" not in result.output
 
 
 def test_explain_before_the_run_names_the_notebook(invoke):

@@ -20,7 +20,7 @@ from transformers import PreTrainedTokenizerBase
 from showcase_utils.config import Generation
 from showcase_utils.data.filtering import history
 from showcase_utils.generation.entities import EntitySwapper, entity_finder
-from showcase_utils.generation.model import IGNORED, load_tokenizer
+from showcase_utils.generation.gpt2 import IGNORED, load_tokenizer
 
 REFERENCE_TOKENS = 128  # of a user's, and of an item's references
 

@@ -41,13 +41,20 @@ def generate_texts(
         torch.manual_seed(seed)
         for start in tqdm(range(0, len(order), batch_size), desc=f"decoding {system}", disable=not progress):
             rows = order[start : start + batch_size]
-            batch = model_inputs([dataset[row] for row in rows], place)
-            generated = model.generate(**batch, **strategy)
-            texts[rows] = [text.strip() for text in tokenizer.batch_decode(generated, skip_special_tokens=True)]
+            texts[rows] = write_texts(model, tokenizer, [dataset[row] for row in rows], **strategy)
     shown = dataset.reviews[["review_id", "user_id", "business_id", "image_ids"]]
     return shown.assign(system=system, seed=seed, text=texts, reference=dataset.texts)[
         ["system", "seed", "review_id", "user_id", "business_id", "image_ids", "text", "reference"]
     ]
+
+
+@torch.inference_mode()
+def write_texts(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, samples: list[dict[str, Any]], **strategy: Any
+) -> list[str]:
+    """What a model in eval mode writes for the samples of one batch; greedy without a ``strategy``."""
+    generated = model.generate(**model_inputs(samples, model.device), **strategy)
+    return [text.strip() for text in tokenizer.batch_decode(generated, skip_special_tokens=True)]
 
 
 def model_inputs(samples: list[dict[str, Any]], device: torch.device) -> dict[str, Tensor]:

@@ -10,6 +10,7 @@ import importlib.util
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
@@ -48,17 +49,25 @@ class NounChunks:
     """Noun chunks of a spaCy pipeline, without determiners and pronouns."""
 
     def __init__(self, model: str):
-        """Raises ``ValueError`` when the pipeline is not installed or has no parser."""
+        """``model`` is an installed pipeline, or the folder of one that was saved.
+
+        Raises ``ValueError`` when the pipeline is not there or has no parser.
+        """
         import spacy
 
-        if not spacy.util.is_package(model):
+        if not (spacy.util.is_package(model) or (Path(model) / "config.cfg").is_file()):
             raise ValueError(
-                f"spaCy pipeline '{model}' is not installed: 'spacy download {model}', or entities=phrases"
+                f"spaCy pipeline '{model}' is not installed, nor the folder of a saved one: 'spacy download {model}', "
+                "or set generation.entities=phrases"
             )
         self.pipeline = spacy.load(model, exclude=["ner", "lemmatizer"])
         if "parser" not in self.pipeline.pipe_names:
-            raise ValueError(f"spaCy pipeline '{model}' has no parser, so it knows no noun chunks")
-        self.description = f"noun chunks of spaCy {spacy.__version__}, {model} {self.pipeline.meta['version']}"
+            raise ValueError(
+                f"spaCy pipeline '{model}' has no parser, so it knows no noun chunks: name another, or "
+                "set generation.entities=phrases"
+            )
+        version = f"{Path(model).name} {self.pipeline.meta['version']}"
+        self.description = f"noun chunks of spaCy {spacy.__version__}, {version}"
 
     def spans(self, texts: Sequence[str]) -> list[list[Span]]:
         return [self._spans(document) for document in self.pipeline.pipe(texts)]

@@ -10,7 +10,8 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from showcase_utils.generation.dataset import ShowcaseDataset, collate
-from showcase_utils.generation.model import IGNORED, ShowcaseGenerator
+from showcase_utils.generation.gpt2 import IGNORED
+from showcase_utils.generation.model import ShowcaseGenerator
 
 SPACES = ("visual", "history", "target", "swapped")
 

@@ -8,8 +8,6 @@ Photos and reviews enter as CLIP features. Both are sets: no positions are added
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,24 +17,19 @@ from torch.nn import functional as F
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
-    AutoTokenizer,
     GenerationConfig,
     GenerationMixin,
     GPT2LMHeadModel,
     PreTrainedConfig,
     PreTrainedModel,
-    PreTrainedTokenizerBase,
 )
 from transformers import initialization as init
 from transformers.configuration_utils import SubConfigSpec
 from transformers.modeling_outputs import ModelOutput
 from transformers.models.gpt2.configuration_gpt2 import GPT2Config
-from transformers.utils import logging as transformers_logging
 
-from showcase_utils.artifacts import BACKBONES
-
-IGNORED = -100  # a label that is no token: padding
-EMBEDDED_DECODER = BACKBONES / "gpt2"
+from showcase_utils.generation.encoder import Encoded, MultiModalEncoder, masked_mean
+from showcase_utils.generation.gpt2 import IGNORED, decoder_source, quietly
 
 
 class ShowcaseConfig(PreTrainedConfig):
@@ -60,15 +53,6 @@ class ShowcaseConfig(PreTrainedConfig):
 
 
 @dataclass
-class Encoded(ModelOutput):
-    """H^V and H^R side by side."""
-
-    last_hidden_state: Tensor | None = None  # (B, m, h), photos first
-    attention_mask: Tensor | None = None  # (B, m), False where padded
-    is_visual: Tensor | None = None  # (B, m)
-
-
-@dataclass
 class ShowcaseOutput(ModelOutput):
     """``loss`` is L_CE, there with labels; logits only without. The rest is there where its head φ is."""
 
@@ -81,76 +65,6 @@ class ShowcaseOutput(ModelOutput):
     past_key_values: Any = None
     encoder_outputs: Encoded | None = None
     cross_attentions: tuple[Tensor, ...] | None = None
-
-
-class MultiModalEncoder(nn.Module):
-    """MMA: projections W^V and W^R, modality embeddings, stacked self-attention over both modalities.
-
-    A sample without photos (or without history) gets one learned vector in their place, so that no row of the
-    attention is empty.
-    """
-
-    main_input_name = "images"
-
-    def __init__(self, config: ShowcaseConfig):
-        super().__init__()
-        size = config.decoder.n_embd
-        self.modalities = {"image": ("images",), "text": ("history",)}.get(config.modalities, ("images", "history"))
-        self.projection = nn.ModuleDict(
-            {name: nn.Linear(config.feature_dim, size, bias=False) for name in self.modalities}
-        )
-        self.modality = nn.Parameter(torch.empty(len(self.modalities), size))
-        self.missing = nn.Parameter(torch.empty(len(self.modalities), size))
-        layer = nn.TransformerEncoderLayer(
-            size,
-            config.decoder.n_head,
-            4 * size,
-            config.decoder.resid_pdrop,
-            "gelu",
-            batch_first=True,
-            norm_first=True,
-        )
-        self.layers = nn.TransformerEncoder(
-            layer, config.encoder_layers, nn.LayerNorm(size), enable_nested_tensor=False
-        )
-
-    def forward(
-        self,
-        images: Tensor | None = None,
-        image_mask: Tensor | None = None,
-        history: Tensor | None = None,
-        history_mask: Tensor | None = None,
-        **unused: Any,
-    ) -> Encoded:
-        """Features (B, m, d) with masks (B, m), True where there is one → ``Encoded``; masks default to all True."""
-        given = {"images": (images, image_mask), "history": (history, history_mask)}
-        hidden, present, visual = [], [], []
-        for name in self.modalities:
-            tokens, mask = self._tokens(name, *given[name])
-            hidden.append(tokens)
-            present.append(mask)
-            visual.append(torch.full_like(mask, name == "images"))
-        mask = torch.cat(present, dim=1)  # (B, m)
-        hidden = self.layers(torch.cat(hidden, dim=1), src_key_padding_mask=~mask)  # (B, m, h)
-        return Encoded(last_hidden_state=hidden, attention_mask=mask, is_visual=torch.cat(visual, dim=1))
-
-    def _tokens(self, name: str, features: Tensor | None, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-        if features is None:
-            raise ValueError(f"this model reads {' and '.join(self.modalities)}: give '{name}', (B, m, d)")
-        width = self.projection[name].in_features
-        if features.ndim != 3 or features.shape[-1] != width:
-            raise ValueError(f"'{name}' must be (B, m, {width}), not {tuple(features.shape)}")
-        if mask is None:
-            mask = torch.ones(features.shape[:2], dtype=torch.bool, device=features.device)
-        if features.shape[1] == 0:
-            features, mask = features.new_zeros(len(features), 1, width), mask.new_zeros(len(features), 1)
-        mask = mask.bool()
-        row = self.modalities.index(name)
-        tokens = self.projection[name](features.to(self.projection[name].weight.dtype)) + self.modality[row]
-        none = ~mask.any(dim=1)  # (B,)
-        first = torch.where(none.unsqueeze(1), self.missing[row], tokens[:, 0])  # (B, h)
-        tokens = torch.cat([first.unsqueeze(1), tokens[:, 1:]], dim=1)
-        return tokens, torch.cat([(mask[:, 0] | none).unsqueeze(1), mask[:, 1:]], dim=1)
 
 
 class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
@@ -171,7 +85,14 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
         super().__init__(config)
         size = config.decoder.n_embd
         self.main_input_name = "history" if config.modalities == "text" else "images"
-        self.encoder = MultiModalEncoder(config)
+        self.encoder = MultiModalEncoder(
+            config.modalities,
+            config.feature_dim,
+            size,
+            config.decoder.n_head,
+            config.encoder_layers,
+            config.decoder.resid_pdrop,
+        )
         self.encoder.main_input_name = self.main_input_name
         self.decoder = GPT2LMHeadModel(config.decoder)
         # φ: only those the losses use, for a parameter without gradient stops distributed training
@@ -271,10 +192,10 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
         if "history" in self.phi:
             output.history = self.phi["history"](_mean(encoder_outputs, visual=False))
         if "target" in self.phi:
-            output.target = self.phi["target"](_pooled(hidden, spoken))
+            output.target = self.phi["target"](masked_mean(hidden, spoken))
             if swapped is not None:
                 hidden = self._teacher_forced(swapped, encoder_outputs)
-                output.swapped = self.phi["target"](_pooled(hidden, swapped != IGNORED))
+                output.swapped = self.phi["target"](masked_mean(hidden, swapped != IGNORED))
         return output
 
     def _teacher_forced(self, labels: Tensor, encoded: Encoded) -> Tensor:
@@ -317,48 +238,8 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
         )
 
 
-@contextmanager
-def quietly() -> Iterator[None]:
-    """transformers without its bars and warnings of loading and saving, which would land in notebooks' outputs."""
-    bars, verbosity = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(verbosity)
-        if bars:
-            transformers_logging.enable_progress_bar()
-
-
-def decoder_source(decoder: str | os.PathLike) -> str:
-    """Where ``from_pretrained`` finds a decoder setting; ``embedded`` is the one shipped with this package.
-
-    Raises ``FileNotFoundError`` when the embedded one has not been made.
-    """
-    if decoder != "embedded":
-        return os.fspath(decoder)
-    if not (EMBEDDED_DECODER / "config.json").is_file():
-        raise FileNotFoundError("the embedded GPT-2 is missing: make it with 'showcase backbones', or name a decoder")
-    return os.fspath(EMBEDDED_DECODER)
-
-
-def load_tokenizer(decoder: str | os.PathLike) -> PreTrainedTokenizerBase:
-    """The tokenizer of a decoder setting or of a trained model's folder; raises ``ValueError`` without end token."""
-    tokenizer = AutoTokenizer.from_pretrained(decoder_source(decoder))
-    if tokenizer.eos_token_id is None:
-        raise ValueError(f"the tokenizer of '{decoder}' has no end token, so no text would ever end")
-    return tokenizer
-
-
 def _mean(encoded: Encoded, visual: bool) -> Tensor:
-    return _pooled(encoded.last_hidden_state, encoded.attention_mask & (encoded.is_visual == visual))
-
-
-def _pooled(hidden: Tensor, mask: Tensor) -> Tensor:
-    """Mean of the hidden states under the mask, (B, n, h), (B, n) → (B, h); zero where the mask is empty."""
-    weights = mask.to(hidden.dtype).unsqueeze(-1)
-    return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1)
+    return masked_mean(encoded.last_hidden_state, encoded.attention_mask & (encoded.is_visual == visual))
 
 
 AutoConfig.register(ShowcaseConfig.model_type, ShowcaseConfig)

@@ -11,7 +11,7 @@ from showcase_utils.data.filtering import history
 from showcase_utils.generation.baselines.floors import FLOORS, floor_texts
 from showcase_utils.generation.dataset import FeatureMap, ShowcaseCorpus
 from showcase_utils.generation.decoding import generate_texts
-from showcase_utils.generation.model import load_tokenizer
+from showcase_utils.generation.gpt2 import load_tokenizer
 from showcase_utils.generation.systems import find_system
 from showcase_utils.generation.training import load_system
 

@@ -10,7 +10,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast, s
 
 from showcase_utils.config import Generation
 from showcase_utils.generation.dataset import ShowcaseCorpus
-from showcase_utils.generation.model import load_tokenizer
+from showcase_utils.generation.gpt2 import load_tokenizer
 from showcase_utils.generation.training import load_system, train_system
 
 DIM = 16
@@ -62,6 +62,11 @@ def decoder(tmp_path_factory):
 @pytest.fixture(scope="session")
 def decoder_without_pad(tmp_path_factory):
     return save_decoder(tmp_path_factory.mktemp("gpt2-no-pad"), separate_pad=False)
+
+
+@pytest.fixture(scope="session")
+def decoder_with_dropout(tmp_path_factory):
+    return save_decoder(tmp_path_factory.mktemp("gpt2-dropout"), separate_pad=True, dropout=0.2)
 
 
 class Store:

@@ -11,7 +11,7 @@ from showcase_utils.generation.baselines.floors import floor_texts, most_frequen
 from showcase_utils.generation.baselines.peter import UNKNOWN
 from showcase_utils.generation.dataset import collate
 from showcase_utils.generation.decoding import generate_texts, model_inputs
-from showcase_utils.generation.model import IGNORED, load_tokenizer
+from showcase_utils.generation.gpt2 import IGNORED, load_tokenizer
 from showcase_utils.generation.systems import SYSTEMS, find_system
 from showcase_utils.generation.training import load_system, train_system
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from showcase_utils.generation.dataset import ShowcaseCorpus, ShowcaseDataset, collate
-from showcase_utils.generation.model import IGNORED, load_tokenizer
+from showcase_utils.generation.gpt2 import IGNORED, load_tokenizer
 
 
 def _dataset(world, settings, decoder, rows=slice(0, 8), **kwargs):

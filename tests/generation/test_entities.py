@@ -4,7 +4,9 @@ import importlib.util
 
 import pytest
 import spacy
+from spacy.training import Example
 
+from showcase_utils.generation.dataset import ShowcaseCorpus
 from showcase_utils.generation.entities import CorpusPhrases, EntitySwapper, NounChunks, entity_finder
 
 CORPUS = [
@@ -77,41 +79,69 @@ def test_one_entity_alone_has_no_other():
     assert EntitySwapper(CorpusPhrases(corpus), corpus).swap(corpus, seed=0) == [""] * 4
 
 
-def _save_pipeline(folder, monkeypatch, parse: bool):
-    """A pipeline that is 'installed': a parser that heads every word by rule, for no trained one is at hand."""
+PARSED = [  # text, parts of speech, heads, relations
+    *(
+        (f"{word} {adjective} {noun} was great", "DET ADJ NOUN AUX ADJ", [2, 2, 3, 3, 3], "det amod nsubj ROOT acomp")
+        for word in ("the", "a", "my")
+        for adjective, noun in (("spicy", "ramen"), ("cold", "soup"), ("fresh", "sushi"), ("crispy", "tacos"))
+    ),
+    *(
+        (f"i loved {word} {noun}", "PRON VERB DET NOUN", [1, 1, 3, 1], "nsubj ROOT det dobj")
+        for word in ("the", "a", "my")
+        for noun in ("ramen", "soup", "sushi", "tacos")
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def pipelines(tmp_path_factory):
+    """Folders of two trained pipelines: one with a tagger and a parser, one with the tagger alone."""
+    spacy.util.fix_random_seed(0)
     pipeline = spacy.blank("en")
-    if parse:
-
-        @spacy.Language.component("rule_parser")
-        def parser(document):
-            tags = {"the": "DET", "it": "PRON", "ramen": "NOUN", "was": "VERB", "great": "ADJ", "soup": "NOUN"}
-            for token in document:
-                token.pos_ = tags.get(token.lower_, "ADJ")
-                token.dep_ = {"NOUN": "nsubj", "PRON": "nsubj", "DET": "det", "ADJ": "amod"}.get(token.pos_, "ROOT")
-                later = [word for word in document if word.i >= token.i and tags.get(word.lower_) == "NOUN"]
-                verbs = [word for word in document if word.lower_ == "was"]
-                token.head = later[0] if token.pos_ in {"DET", "ADJ"} and later else (verbs or [token])[0]
-            return document
-
-        pipeline.add_pipe("rule_parser", name="parser")
-    monkeypatch.setattr(spacy.util, "is_package", lambda name: name == "made_up")
-    monkeypatch.setattr(spacy, "load", lambda name, exclude: pipeline)
+    pipeline.add_pipe("morphologizer")
+    pipeline.add_pipe("parser", config={"min_action_freq": 1})
+    examples = [
+        Example.from_dict(pipeline.make_doc(text), {"pos": pos.split(), "heads": heads, "deps": relations.split()})
+        for text, pos, heads, relations in PARSED
+    ]
+    optimizer = pipeline.initialize(lambda: examples)
+    for _ in range(15):
+        pipeline.update(examples, sgd=optimizer)
+    folder = tmp_path_factory.mktemp("spacy")
+    pipeline.to_disk(folder / "menu_parser")
+    pipeline.remove_pipe("parser")
+    pipeline.to_disk(folder / "menu_tagger")
+    return folder / "menu_parser", folder / "menu_tagger"
 
 
-def test_noun_chunks_lose_determiners_and_pronouns(monkeypatch, tmp_path):
-    _save_pipeline(tmp_path, monkeypatch, parse=True)
-    finder = NounChunks("made_up")
-    assert "spaCy" in finder.description and "made_up" in finder.description
-    assert _entities(finder, "the spicy ramen was great") == ["spicy ramen"]
-    assert _entities(finder, "it was great") == []
-    assert isinstance(entity_finder("auto", "made_up", CORPUS), NounChunks)
+def test_noun_chunks_of_a_trained_pipeline_lose_determiners_and_pronouns(pipelines):
+    finder = entity_finder("auto", str(pipelines[0]), CORPUS)
+    assert isinstance(finder, NounChunks)
+    assert finder.description.startswith("noun chunks of spaCy") and ", menu_parser " in finder.description
+    assert _entities(finder, "the cold ramen was great") == ["cold ramen"]  # as such never seen in training
+    assert _entities(finder, "i loved a fresh soup") == ["fresh soup"]  # and "i" is none
+    assert _entities(finder, "i loved") == []
 
 
-def test_a_pipeline_without_parser_is_no_use(monkeypatch, tmp_path):
-    _save_pipeline(tmp_path, monkeypatch, parse=False)
-    with pytest.raises(ValueError, match="no parser"):
-        entity_finder("spacy", "made_up", CORPUS)
-    assert isinstance(entity_finder("auto", "made_up", CORPUS), CorpusPhrases)
+def test_noun_chunks_are_replaced_whole(pipelines, world, settings):
+    named = settings.model_copy(update={"entities": "spacy", "spacy_model": str(pipelines[0])})
+    texts = [text for text, *_ in PARSED]
+    train = world["reviews"].assign(split="train", text=(texts * 3)[: len(world["reviews"])])
+    corpus = ShowcaseCorpus(train, {}, None, None, None, named)
+    swapper = corpus.swapper
+    assert isinstance(swapper.finder, NounChunks)
+    assert {"spicy ramen", "cold soup", "sushi"} <= set(swapper.entities)
+    for before, after in zip(texts, swapper.swap(texts, seed=0), strict=True):
+        kept = before.split()[0] if "great" in before else "i loved " + before.split()[2]
+        assert after.startswith(kept + " ") and after.endswith(" was great") == before.endswith(" was great")
+        middle = after.removeprefix(kept + " ").removesuffix(" was great")
+        assert middle in swapper.entities and middle != before.removeprefix(kept + " ").removesuffix(" was great")
+
+
+def test_a_pipeline_without_parser_is_no_use(pipelines):
+    with pytest.raises(ValueError, match="menu_tagger' has no parser.*generation.entities=phrases"):
+        entity_finder("spacy", str(pipelines[1]), CORPUS)
+    assert isinstance(entity_finder("auto", str(pipelines[1]), CORPUS), CorpusPhrases)
 
 
 def test_what_is_not_installed_is_said_and_auto_goes_on(monkeypatch):

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from showcase_utils.generation.dataset import collate
+from showcase_utils.generation.gpt2 import load_tokenizer
 from showcase_utils.generation.inspection import alignment, cross_entropy, joint_space, uniformity, word_attention
-from showcase_utils.generation.model import load_tokenizer
 from showcase_utils.generation.systems import find_system
 
 

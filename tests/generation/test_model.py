@@ -5,7 +5,8 @@ import torch
 from torch.nn import functional as F
 from transformers import GPT2LMHeadModel
 
-from showcase_utils.generation.model import IGNORED, ShowcaseGenerator, load_tokenizer
+from showcase_utils.generation.gpt2 import IGNORED, load_tokenizer
+from showcase_utils.generation.model import ShowcaseGenerator
 
 DIM = 16
 
@@ -230,3 +231,19 @@ def test_without_contrast_there_is_no_unused_parameter(decoder):
     tokenizer, batch = load_tokenizer(decoder), _batch()
     model(**batch, labels=_labels(tokenizer, TEXTS)).loss.backward()
     assert [name for name, weight in model.named_parameters() if weight.grad is None] == []
+
+
+def test_every_attention_is_the_fused_kernel_in_training(decoder, monkeypatch):
+    """Two layers of encoder, two of GPT-2 with self- and cross-attention: six calls, none of them eager."""
+    model = ShowcaseGenerator.from_decoder(decoder, feature_dim=DIM, encoder_layers=2).train()
+    assert model.decoder.config._attn_implementation == "sdpa"
+    shapes, fused = [], torch.nn.functional.scaled_dot_product_attention
+
+    def counted(query, key, *args, **kwargs):
+        shapes.append((query.shape[-2], key.shape[-2]))
+        return fused(query, key, *args, **kwargs)
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", counted)
+    batch = {"images": torch.randn(3, 2, DIM), "history": torch.randn(3, 5, DIM)}
+    model(**batch, labels=torch.randint(0, 100, (3, 9))).loss.backward()
+    assert shapes == [(7, 7)] * 2 + [(9, 9), (9, 7)] * 2

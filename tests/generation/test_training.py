@@ -1,4 +1,4 @@
-"""Training: the order of samples, the terms of the loss, resuming, folders."""
+"""Training: folders, resuming, what is kept."""
 
 import dataclasses
 import json
@@ -13,77 +13,13 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import TrainerCallback
 
 from showcase_utils.generation import training
-from showcase_utils.generation.dataset import collate
-from showcase_utils.generation.losses import cross_modal_contrastive, personalized_contrastive
-from showcase_utils.generation.model import load_tokenizer
-from showcase_utils.generation.systems import SYSTEMS, find_system
-from showcase_utils.generation.training import LengthBuckets, load_system, train_system
-
-
-def test_an_epoch_is_a_permutation_of_like_lengths():
-    lengths = np.random.default_rng(0).integers(4, 40, size=107)
-    buckets = LengthBuckets(lengths, batch_size=8, seed=3)
-    orders = []
-    for epoch in range(2):
-        buckets.set_epoch(epoch)
-        order = list(buckets)
-        assert sorted(order) == list(range(107))
-        batches = [lengths[order[start : start + 8]] for start in range(0, 104, 8)]
-        assert np.mean([np.ptp(batch) for batch in batches]) < 5  # at random it is about 28
-        assert [batch.mean() for batch in batches] != sorted(batch.mean() for batch in batches)
-        orders.append(order)
-    assert orders[0] != orders[1]
-    again = LengthBuckets(lengths, batch_size=8, seed=3)
-    again.set_epoch(1)
-    assert list(again) == orders[1]
-    assert list(lengths[list(LengthBuckets(lengths, 8, shuffle=False))]) == sorted(lengths)
-
-
-def _trainer(model, corpus, settings, folder):
-    arguments = training.training_arguments(folder, settings, 0, "cpu", False, 48)
-    return training.ShowcaseTrainer(model, arguments, eval_dataset=corpus.dataset("val"), settings=settings)
-
-
-@pytest.mark.parametrize("name", ["text_gpt2", "ours_ce", "ours_ccl", "ours_pcl", "ours_pc2l"])
-def test_the_loss_is_the_sum_of_its_terms(name, corpus, settings, tmp_path):
-    system = find_system(name)
-    torch.manual_seed(0)
-    model = system.build(corpus, settings)
-    dataset = corpus.dataset("train", swap=system.ccl)
-    trainer = _trainer(model, corpus, settings, tmp_path)
-    inputs = collate([dataset[index] for index in range(12)])
-    loss, outputs = trainer.compute_loss(model, inputs, return_outputs=True)
-    expected, terms = outputs.loss, {"ce"}
-    if system.ccl:
-        expected = expected + settings.lambda_ccl * cross_modal_contrastive(
-            outputs.visual, outputs.target, outputs.swapped, settings.temperature
-        )
-        terms |= {"ccl"}
-    if system.pcl:
-        profile = torch.stack([torch.from_numpy(dataset[index]["history"]).mean(0) for index in range(12)])
-        expected = expected + settings.lambda_pcl * personalized_contrastive(
-            outputs.history, outputs.target, profile, settings.temperature, settings.alpha
-        )
-        terms |= {"pcl"}
-    torch.testing.assert_close(loss, expected)
-    assert set(trainer._drain()) == terms
-
-
-def test_lambda_zero_is_cross_entropy(corpus, settings, tmp_path):
-    off = settings.model_copy(update={"lambda_ccl": 0.0, "lambda_pcl": 0.0})
-    batch = collate([corpus.dataset("train", swap=True)[index] for index in range(8)])
-    gradients = []
-    for name in ("ours_pc2l", "ours_ce"):
-        torch.manual_seed(0)
-        model = find_system("ours_pc2l").build(corpus, off)
-        if name == "ours_ce":
-            model.phi = torch.nn.ModuleDict()
-        _trainer(model, corpus, off, tmp_path).compute_loss(model, batch).backward()
-        gradients.append({key: weight.grad for key, weight in model.named_parameters() if "phi" not in key})
-    for key, want in gradients[1].items():
-        torch.testing.assert_close(gradients[0][key], want)
+from showcase_utils.generation.gpt2 import load_tokenizer
+from showcase_utils.generation.systems import SYSTEMS
+from showcase_utils.generation.trainer import ShowcaseTrainer
+from showcase_utils.generation.training import load_system, train_system, training_table
 
 
 def test_a_trained_system_is_whole(corpus, tmp_path):
@@ -105,11 +41,7 @@ def test_a_trained_system_is_whole(corpus, tmp_path):
 
 
 def test_the_best_epoch_is_kept_and_training_stops_early(corpus, settings, tmp_path):
-    long = settings.model_copy(update={"lr": 0.01, "epochs": 12, "patience": 1})
-    backwards = corpus.reviews["text"].map(lambda text: " ".join(text.split()[::-1]))
-    reviews = corpus.reviews.assign(text=corpus.reviews["text"].where(corpus.reviews["split"] == "train", backwards))
-    hopeless = dataclasses.replace(corpus, settings=long, reviews=reviews)
-    folder = train_system(tmp_path, "img_gpt2", hopeless, 0, "cpu", False)
+    folder = train_system(tmp_path, "img_gpt2", _hopeless(corpus, settings, patience=1), 0, "cpu", False)
     log = pd.read_csv(folder / "log.csv")
     val = log[log["split"] == "val"].set_index("step")["loss"]
     record = json.loads((folder / "training.json").read_text())
@@ -152,30 +84,100 @@ training.train_system(Path(out), "ours_pc2l", corpus, 0, "cpu", False)
 """
 
 
-def test_kill_and_resume_end_with_the_weights_of_an_uninterrupted_run(corpus, tmp_path):
+def test_kill_and_resume_end_with_the_weights_of_an_uninterrupted_run(corpus, decoder_with_dropout, tmp_path):
     """Dropout and the order of samples go on where they were; a half-written checkpoint is passed over."""
     conftest = Path(__file__).with_name("conftest.py")
     made = runpy.run_path(str(conftest))
-    decoder = made["save_decoder"](tmp_path / "gpt2", separate_pad=True, dropout=0.2)
-    corpus = dataclasses.replace(corpus, settings=made["make_settings"](decoder, epochs=3))
+    corpus = dataclasses.replace(corpus, settings=made["make_settings"](decoder_with_dropout, epochs=3))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         whole = train_system(tmp_path / "whole", "ours_pc2l", corpus, 0, "cpu", False)
-        command = [sys.executable, "-c", KILLED, str(tmp_path / "cut"), str(decoder), str(conftest)]
+        command = [sys.executable, "-c", KILLED, str(tmp_path / "cut"), str(decoder_with_dropout), str(conftest)]
         outcome = subprocess.run(command, cwd=conftest.parents[2], capture_output=True, text=True)
         assert outcome.returncode == -signal.SIGKILL, outcome.stderr
         checkpoints = tmp_path / "cut" / "ours_pc2l-0" / "checkpoints"
         assert [folder.name for folder in checkpoints.iterdir()] == ["checkpoint-3"]
         (checkpoints / "checkpoint-6").mkdir()
+        (checkpoints / "checkpoint-6" / "trainer_state.json").write_text('{"global_step": 6, "best')
         resumed = train_system(tmp_path / "cut", "ours_pc2l", corpus, 0, "cpu", False)
     finally:
         torch.set_num_threads(threads)
+    _assert_same(whole, resumed)
+
+
+def _assert_same(whole, resumed):
     want, got = load_file(whole / "model.safetensors"), load_file(resumed / "model.safetensors")
     assert want.keys() == got.keys()
     for key, value in want.items():
         assert torch.equal(value, got[key]), key
-    assert (resumed / "log.csv").read_bytes() == (whole / "log.csv").read_bytes()
+    for name in ("log.csv", "samples.csv", "training.json", "config.json", "generation_config.json"):
+        assert (resumed / name).read_bytes() == (whole / name).read_bytes(), name
+
+
+def _hopeless(corpus, settings, **changes):
+    """Validation texts run backwards, so what is learned of the training texts soon makes them less likely."""
+    long = settings.model_copy(update={"lr": 0.01, "epochs": 12} | changes)
+    backwards = corpus.reviews["text"].map(lambda text: " ".join(text.split()[::-1]))
+    reviews = corpus.reviews.assign(text=corpus.reviews["text"].where(corpus.reviews["split"] == "train", backwards))
+    return dataclasses.replace(corpus, settings=long, reviews=reviews)
+
+
+class Cut(Exception):
+    """Stands for a kill."""
+
+
+def _cut(*args):
+    raise Cut
+
+
+@pytest.mark.parametrize("changes", [{"patience": 1}, {"epochs": 2}], ids=["stopped early", "all epochs"])
+def test_a_kill_behind_the_last_epoch_trains_no_further(corpus, settings, tmp_path, monkeypatch, changes):
+    hopeless = _hopeless(corpus, settings, **changes)
+    whole = train_system(tmp_path / "whole", "img_gpt2", hopeless, 0, "cpu", False)
+    with monkeypatch.context() as patch, pytest.raises(Cut):
+        patch.setattr(training, "_finish", _cut)
+        train_system(tmp_path / "cut", "img_gpt2", hopeless, 0, "cpu", False)
+    (tmp_path / "cut" / "img_gpt2-0" / "log.csv").unlink()  # the kill may come before it is written
+    monkeypatch.setattr(ShowcaseTrainer, "training_step", _cut)
+    _assert_same(whole, train_system(tmp_path / "cut", "img_gpt2", hopeless, 0, "cpu", False))
+
+
+def test_patience_goes_on_counting_where_it_was(corpus, settings, tmp_path, monkeypatch):
+    hopeless = _hopeless(corpus, settings, patience=2)
+    whole = train_system(tmp_path / "whole", "img_gpt2", hopeless, 0, "cpu", False)
+    record = json.loads((whole / "training.json").read_text())
+    assert record["steps"] == record["best_step"] + 6  # two epochs without a better one
+
+    class Killer(TrainerCallback):
+        def on_epoch_begin(self, args, state, control, **unused):
+            if state.global_step == record["best_step"] + 3:
+                raise Cut
+
+    original = ShowcaseTrainer.__init__
+    with monkeypatch.context() as patch, pytest.raises(Cut):
+        patch.setattr(
+            ShowcaseTrainer,
+            "__init__",
+            lambda self, *args, callbacks, **kwargs: original(self, *args, callbacks=[*callbacks, Killer()], **kwargs),
+        )
+        train_system(tmp_path / "cut", "img_gpt2", hopeless, 0, "cpu", False)
+    _assert_same(whole, train_system(tmp_path / "cut", "img_gpt2", hopeless, 0, "cpu", False))
+
+
+def test_the_table_has_every_system_and_seed(corpus, tmp_path):
+    for name, seed in (("img_gpt2", 1), ("peter", 0), ("img_gpt2", 0)):
+        train_system(tmp_path, name, corpus, seed, "cpu", False)
+    (tmp_path / "ours_ce-0").mkdir()  # under way
+    table = training_table(tmp_path)
+    assert list(zip(table["system"], table["seed"], strict=True)) == [("PETER", 0), ("Img GPT-2", 0), ("Img GPT-2", 1)]
+    for row in table.itertuples():
+        folder = tmp_path / f"{'peter' if row.system == 'PETER' else 'img_gpt2'}-{row.seed}"
+        assert row.parameters == sum(weight.numel() for weight in load_system(folder).parameters())
+        assert row.seconds == json.loads((folder / "timing.json").read_text())["seconds"] > 0
+        assert row.steps == 6
+    with pytest.raises(FileNotFoundError, match="run notebook 04"):
+        training_table(tmp_path / "ours_ce-0")
 
 
 def test_unknown_and_unfinished_systems_are_named(corpus, tmp_path):

@@ -19,7 +19,7 @@ from transformers.modeling_outputs import ModelOutput
 
 from showcase_utils.config import Generation
 from showcase_utils.generation.dataset import ShowcaseCorpus
-from showcase_utils.generation.model import IGNORED, decoder_source
+from showcase_utils.generation.gpt2 import IGNORED, decoder_source
 
 
 class BaselineConfig(PreTrainedConfig):
@@ -65,6 +65,7 @@ class Baseline(PreTrainedModel, GenerationMixin):
     config_class = BaselineConfig
     base_model_prefix = "baseline"
     reads: tuple[str, ...] = ()  # inputs beside photos and history: "references", "ids"
+    recurrent: bool = False  # a GRU or LSTM reads word vectors as they are: short ones would hardly move its gates
 
     def __init__(self, config: BaselineConfig):
         super().__init__(config)
@@ -112,7 +113,7 @@ class Baseline(PreTrainedModel, GenerationMixin):
             if module.bias is not None:
                 init.zeros_(module.bias)
         elif isinstance(module, nn.Embedding):
-            init.normal_(module.weight, std=self.config.width**-0.5)
+            init.normal_(module.weight, std=1.0 if self.recurrent else self.config.width**-0.5)
         else:
             super()._init_weights(module)
 

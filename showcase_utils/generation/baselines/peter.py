@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from transformers.modeling_outputs import ModelOutput
 
 from showcase_utils.generation.baselines.base import Baseline, BaselineConfig, Positions, causal
-from showcase_utils.generation.model import IGNORED
+from showcase_utils.generation.gpt2 import IGNORED
 
 UNKNOWN = 0
 FORGET = 0.1  # share of training samples whose user, and whose item, is unknown

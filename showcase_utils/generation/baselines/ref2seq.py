@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from transformers.modeling_outputs import ModelOutput
 
 from showcase_utils.generation.baselines.base import Baseline, BaselineConfig
-from showcase_utils.generation.model import IGNORED
+from showcase_utils.generation.gpt2 import IGNORED
 
 
 @dataclass
@@ -66,6 +66,7 @@ class Ref2Seq(Baseline):
 
     main_input_name = "user_reference"
     reads = ("references",)
+    recurrent = True
 
     def __init__(self, config: BaselineConfig):
         super().__init__(config)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from transformers.modeling_outputs import ModelOutput
 
 from showcase_utils.generation.baselines.base import Baseline, BaselineConfig, FeatureProjection
+from showcase_utils.generation.encoder import masked_mean
 
 
 @dataclass
@@ -27,14 +28,14 @@ class ImageEncoder(nn.Module):
         self.projection = FeatureProjection(config)
 
     def forward(self, images: Tensor, image_mask: Tensor, **unused: Any) -> Shown:
-        weights = image_mask.to(images.dtype).unsqueeze(-1)
-        return Shown(image=self.projection((images * weights).sum(1) / weights.sum(1).clamp(min=1)))
+        return Shown(image=self.projection(masked_mean(images, image_mask)))
 
 
 class ShowAndTell(Baseline):
     """LSTM(image, start, y_1, …, y_{t−1}) → y_t."""
 
     main_input_name = "images"
+    recurrent = True
 
     def __init__(self, config: BaselineConfig):
         super().__init__(config)

@@ -1,0 +1,166 @@
+r"""transformers' Trainer with the loss of PC²L, on one device or on several (paper, section 4.2).
+
+.. math:: L = L_{CE} + \lambda_1 L_{CCL} + \lambda_2 L_{PCL}
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import PartialState
+from torch import Tensor
+from torch.utils.data import Sampler
+from transformers import Trainer, TrainingArguments
+
+from showcase_utils.config import Generation
+from showcase_utils.devices import resolve_device
+from showcase_utils.generation.dataset import ShowcaseDataset
+from showcase_utils.generation.encoder import masked_mean
+from showcase_utils.generation.gpt2 import IGNORED
+from showcase_utils.generation.losses import cross_modal_contrastive, personalized_contrastive
+from showcase_utils.generation.sampler import LengthBuckets
+
+LOGS_PER_EPOCH = 10
+
+
+class ShowcaseTrainer(Trainer):
+    """Trainer with the loss of PC²L; its logs carry each term, ``ce``, ``ccl``, ``pcl`` (PETER: ``context``).
+
+    Terms over tokens (``ce``, ``context``) are means over all tokens of a step, whatever processes and micro-batches it
+    is split into. The contrastive ones are means over samples; their negatives are the texts of a micro-batch on all
+    processes.
+    """
+
+    loss_is_scaled_for_ga = True  # ``compute_loss`` divides by the micro-batches itself
+
+    def __init__(self, *args: Any, settings: Generation, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.model_accepts_loss_kwargs = True  # asks for the number of tokens in the step
+        self.current_gradient_accumulation_steps = self.args.gradient_accumulation_steps
+        self.settings = settings
+        self._sums: dict[str, Tensor | float] = defaultdict(float)  # term → sum over samples, stays on the device
+        self._samples = 0
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Tensor | tuple[Tensor, Any]:
+        """The loss of a micro-batch; ``num_items_in_batch`` are the tokens of the whole step, on all processes."""
+        outputs = model(**inputs)
+        parts, share = 1, 1.0
+        if model.training:
+            parts = self.current_gradient_accumulation_steps
+        if model.training and num_items_in_batch is not None:
+            # of the step's tokens; 1 when they are shared out evenly, or not at all
+            share = (inputs["labels"] != IGNORED).sum() * (parts * self.args.world_size) / num_items_in_batch
+        terms = {"ce": outputs.loss * share}
+        loss, options = terms["ce"], self.settings
+        if "visual" in outputs:
+            named = (inputs["swapped"] != IGNORED).any(dim=1)  # (B,)
+            terms["ccl"] = cross_modal_contrastive(
+                outputs.visual, outputs.target, outputs.swapped, options.temperature, named
+            )
+            loss = loss + options.lambda_ccl * terms["ccl"]
+        if "history" in outputs:
+            profile = masked_mean(inputs["history"], inputs["history_mask"])  # R̃
+            terms["pcl"] = personalized_contrastive(
+                outputs.history, outputs.target, profile, options.temperature, options.alpha
+            )
+            loss = loss + options.lambda_pcl * terms["pcl"]
+        if "context" in outputs:
+            terms["context"] = outputs.context * share
+            loss = loss + terms["context"]
+        size = len(inputs["labels"])
+        for name, value in terms.items():
+            self._sums[name] += value.detach() * size
+        self._samples += size
+        loss = loss / parts
+        return (loss, outputs) if return_outputs else loss
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        self._drain()  # what training left over belongs to no evaluation
+        return super().evaluate(*args, **kwargs)
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        prefix = "eval_" if "eval_loss" in logs else ""
+        logs |= {f"{prefix}{name}": value for name, value in self._drain().items()}
+        super().log(logs, start_time)
+
+    def _drain(self) -> dict[str, float]:
+        """The means of the terms since the last call, over all processes."""
+        means = {
+            name: self.accelerator.reduce(value / self._samples, "mean").item() for name, value in self._sums.items()
+        }
+        self._sums.clear()
+        self._samples = 0
+        return means
+
+    def _get_train_sampler(self, train_dataset: ShowcaseDataset | None = None) -> Sampler[int]:
+        dataset = self.train_dataset if train_dataset is None else train_dataset
+        return LengthBuckets(dataset.lengths, self.settings.batch_size, self.args.seed)
+
+    def _get_eval_sampler(self, eval_dataset: ShowcaseDataset) -> Sampler[int]:
+        return LengthBuckets(eval_dataset.lengths, self.settings.batch_size, shuffle=False)
+
+
+def processes(device: str) -> PartialState:
+    """The processes that ``torchrun`` or ``accelerate launch`` started; this one alone without them."""
+    return PartialState(cpu=resolve_device(device).type == "cpu")
+
+
+def training_arguments(
+    checkpoints: Path, settings: Generation, seed: int, device: str, progress: bool, samples: int
+) -> TrainingArguments:
+    """Trainer's arguments of a profile: AdamW, linear warm-up and decay, clipping at 1, a checkpoint per epoch.
+
+    ``settings.batch_size`` is shared out among processes and micro-batches. Raises ``ValueError`` where it can't be.
+    """
+    kind, together = resolve_device(device).type, processes(device)
+    parts = together.num_processes * settings.accumulation
+    if settings.batch_size % parts:
+        raise ValueError(
+            f"generation.batch_size = {settings.batch_size} can't be split into {together.num_processes} processes × "
+            f"{settings.accumulation} micro-batches: set it, or generation.accumulation, so that it divides"
+        )
+    arguments = TrainingArguments(
+        output_dir=str(checkpoints),
+        per_device_train_batch_size=settings.batch_size // parts,
+        per_device_eval_batch_size=settings.batch_size // together.num_processes,
+        gradient_accumulation_steps=settings.accumulation,
+        average_tokens_across_devices=True,
+        ddp_find_unused_parameters=False,
+        torch_compile=settings.compile,
+        num_train_epochs=settings.epochs,
+        learning_rate=settings.lr,
+        weight_decay=settings.weight_decay,
+        warmup_steps=settings.warmup,
+        optim="adamw_torch_fused",
+        bf16=settings.precision == "bf16",
+        fp16=settings.precision == "fp16",
+        use_cpu=kind == "cpu",
+        dataloader_num_workers=4 if kind == "cuda" else 0,
+        dataloader_pin_memory=kind == "cuda",
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_total_limit=2,  # the best and the last
+        restore_callback_states_from_checkpoint=True,  # patience goes on counting where it was
+        load_best_model_at_end=True,
+        metric_for_best_model="eval_loss",
+        logging_steps=max(1, samples // settings.batch_size // LOGS_PER_EPOCH),
+        logging_nan_inf_filter=False,
+        prediction_loss_only=True,
+        remove_unused_columns=False,
+        label_names=["labels"],
+        seed=seed,
+        report_to="none",
+        disable_tqdm=not progress,
+    )
+    if arguments.n_gpu > 1:
+        arguments._n_gpu = 1  # more GPUs are for more processes: DataParallel would take the batch's losses apart
+    return arguments

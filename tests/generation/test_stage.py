@@ -1,0 +1,139 @@
+"""The generation stage through the real command, by one process and by two."""
+
+import json
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from showcase_utils.artifacts import Artifacts, StaleStage
+from showcase_utils.config import load_settings
+from showcase_utils.data.frames import save_reviews
+from showcase_utils.encoding.clip import Features
+from showcase_utils.encoding.features import write_features
+from showcase_utils.generation import stage
+from showcase_utils.generation.stage import build_generation, open_inputs, train_generation
+
+DIM = 16
+ROOT = Path(__file__).parents[2]
+
+
+def _write_store(folder, features):
+    def stream(ids, batches):
+        for batch in batches:
+            yield Features(features[[ids[index] for index in batch]], list(batch), [])
+
+    ids = list(features.rows)
+    write_features(folder, ids, ids, stream, dim=DIM, fingerprint="f", dtype="float32", shard_rows=64, batch_size=8,
+                   unit="rows", progress=False)  # fmt: skip
+
+
+def _store(root, world, overrides):
+    """Artifacts of a run up to the stage: 64 reviews of 16 users, with other photos chosen for val and test."""
+    store = Artifacts(load_settings("smoke", overrides), root)
+    reviews = world["reviews"]
+    held_out = reviews[reviews["split"] != "train"]
+    chosen = pd.DataFrame({"review_id": held_out["review_id"], "image_ids": list(held_out["image_ids"])[::-1]})
+    picks = [chosen.assign(method="dpp", profile="img+text", seed=seed) for seed in (0, 1)]
+    picks.append(chosen.assign(method="dpp", profile="img", seed=0, image_ids=[[]] * len(chosen)))
+
+    def features(out):
+        _write_store(out / "photos", world["photos"])
+        _write_store(out / "reviews", world["review_features"])
+
+    for name, build in {
+        "world": lambda out: (out / "x").touch(),
+        "data": lambda out: save_reviews(reviews, out / "s1.parquet"),
+        "features": features,
+        "alignment": lambda out: save_reviews(reviews, out / "s2.parquet"),
+        "selection": lambda out: pd.concat(picks).to_parquet(out / "selected.parquet"),
+    }.items():
+        store.make(name, build)
+    return store
+
+
+def _overrides(decoder, **changes):
+    small = {"batch_size": 16, "epochs": 2, "lr": 1e-4, "max_tokens": 24, "encoder_layers": 1, "entities": "phrases"}
+    small |= {"decoder": str(decoder), "systems": ["ours_pc2l", "r2gen", "ref2seq", "peter"]}
+    return {f"generation.{key}": value for key, value in (small | changes).items()} | {"device": "cpu"}
+
+
+def _torchrun(store, overrides):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command += ["-m", "showcase_utils.cli", "train", "--profile", "smoke", "--artifacts", str(store.root)]
+    command += [word for key, value in overrides.items() for word in ("--set", f"{key}={value}")]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+def test_two_processes_make_the_stage_that_one_makes(decoder, world, tmp_path):
+    """The same samples in every step, tokens weighted alike, negatives from both: weights differ by rounding alone."""
+    overrides = _overrides(decoder)
+    pair, single = (_store(tmp_path / name, world, overrides) for name in ("pair", "single"))
+    outcome = _torchrun(pair, overrides)
+    assert outcome.returncode == 0, outcome.stderr
+    assert [line.split()[0] for line in outcome.stdout.splitlines()[-5:-1]] == ["R2Gen", "Ref2Seq", "PETER", "Ours"]
+    train_generation(single, progress=False)
+    two, one = pair.path("generation"), single.path("generation")  # fresh: notebook 04 finds them done
+    assert pair.fingerprint("generation") == single.fingerprint("generation")
+    assert (two / "peter-0" / "training.json").is_file()  # forgets users at random, so its weights can't be compared
+    for name in ("ours_pc2l-0", "r2gen-0", "ref2seq-0"):
+        want, got = (load_file(folder / name / "model.safetensors") for folder in (one, two))
+        for key, value in want.items():
+            torch.testing.assert_close(got[key], value, rtol=0, atol=1e-5, msg=lambda text, key=key: f"{key}: {text}")
+        log, other = (pd.read_csv(folder / name / "log.csv") for folder in (one, two))
+        train = log["split"] == "train"
+        np.testing.assert_allclose(other["loss"][train], log["loss"][train], rtol=1e-4)
+        assert json.loads((two / name / "training.json").read_text())["steps"] == 6
+
+
+def test_what_is_done_is_left_alone_and_what_is_missing_is_named(decoder, world, tmp_path, monkeypatch):
+    overrides = _overrides(decoder, systems=["img_gpt2"], epochs=1)
+    with pytest.raises(StaleStage, match="run notebook"):
+        train_generation(Artifacts(load_settings("smoke", overrides), tmp_path / "empty"), progress=False)
+    store = _store(tmp_path / "whole", world, overrides)
+    folder = train_generation(store, progress=False)
+    assert folder == store.path("generation")
+    monkeypatch.setattr(stage, "build_generation", lambda *args, **kwargs: pytest.fail("trained again"))
+    assert train_generation(store, progress=False) == folder
+
+
+def test_inputs_are_the_widest_profile_and_the_first_seed(decoder, world, tmp_path):
+    inputs = open_inputs(_store(tmp_path, world, _overrides(decoder)))
+    held_out = world["reviews"][world["reviews"]["split"] != "train"]
+    assert list(inputs.selected["review_id"]) == list(held_out["review_id"])
+    assert [list(ids) for ids in inputs.selected["image_ids"]] == list(held_out["image_ids"])[::-1]
+    assert set(inputs.selected["seed"]) == {0}
+    assert len(inputs.s1) == len(inputs.s2) == 64 and inputs.photos.dim == DIM
+
+
+def test_systems_trained_side_by_side_are_those_trained_one_after_the_other(tmp_path):
+    """Two worker processes with one thread each, and this one with one thread."""
+    conftest = runpy.run_path(str(Path(__file__).with_name("conftest.py")))
+    world, decoder = conftest["make_world"](), conftest["save_decoder"](tmp_path / "gpt2", separate_pad=True)
+    settings = conftest["make_settings"](decoder, epochs=1).model_copy(
+        update={"systems": ("img_gpt2", "peter"), "seeds": (0, 1)}
+    )
+    held_out = world["reviews"][world["reviews"]["split"] != "train"]
+    inputs = (world["reviews"], world["reviews"], world["photos"], world["review_features"], held_out)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for jobs in (1, 2):
+            out = tmp_path / str(jobs)
+            build_generation(out, *inputs, settings.model_copy(update={"jobs": jobs}), 0, "cpu", progress=False)
+    finally:
+        torch.set_num_threads(threads)
+    names = sorted(path.name for path in (tmp_path / "1").iterdir())
+    assert names == ["img_gpt2-0", "img_gpt2-1", "peter-0", "peter-1"]
+    for name in names:
+        one, two = (load_file(tmp_path / jobs / name / "model.safetensors") for jobs in "12")
+        for key, weights in one.items():
+            torch.testing.assert_close(two[key], weights, rtol=1e-4, atol=1e-5)
