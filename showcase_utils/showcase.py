@@ -31,7 +31,7 @@ from showcase_utils.devices import resolve_device
 from showcase_utils.encoding.features import FeatureStore
 from showcase_utils.generation.dataset import ShowcaseDataset
 from showcase_utils.generation.decoding import generate_texts
-from showcase_utils.generation.model import load_tokenizer
+from showcase_utils.generation.gpt2 import load_tokenizer
 from showcase_utils.generation.training import load_system
 from showcase_utils.selection.dpp import greedy_map
 from showcase_utils.selection.pools import build_pools

@@ -15,7 +15,8 @@ from showcase_utils.config import load_settings
 from showcase_utils.data.frames import save_reviews
 from showcase_utils.encoding.clip import Features
 from showcase_utils.encoding.features import write_features
-from showcase_utils.generation.model import ShowcaseGenerator, load_tokenizer
+from showcase_utils.generation.gpt2 import load_tokenizer
+from showcase_utils.generation.model import ShowcaseGenerator
 from showcase_utils.selection.dpp import greedy_map
 from showcase_utils.selection.pools import build_pools
 from showcase_utils.selection.profile import ProfileModel

@@ -13,6 +13,7 @@ from .scenes import Scene
 from .writing import ASPECT_OF, Sentence, Visit, write_review
 
 RATING_SHARES = {1: 0.039, 2: 0.026, 3: 0.060, 4: 0.194, 5: 0.681}  # as in the published file
+TASTE, FOCUS = 1.1, 2.0  # how much liking decides what is ordered, and a person's interests what is photographed
 MOST_PHOTOS = 6
 MOST_REVIEWS = 40  # per user, as long as there are restaurants enough
 REPEAT_SHARE, WORDLESS_SHARE = 0.0005, 0.001  # of the reviews: second visits, and reviews without text
@@ -94,7 +95,7 @@ def _order(person: Person, restaurant: Restaurant, rng: np.random.Generator) -> 
     )
     chosen: list[Offer] = []
     for offers, size in courses:
-        weights = np.array([np.log(o.popularity) + 1.1 * liking(person.tastes, o.scene) for o in offers])
+        weights = np.array([np.log(o.popularity) + TASTE * liking(person.tastes, o.scene) for o in offers])
         chosen += [offers[i] for i in _draw(weights, size, rng)]
     return tuple(chosen)
 
@@ -106,7 +107,7 @@ def _photograph(
     things = [offer.scene for offer in orders] + [restaurant.interior, restaurant.storefront]
     things += [restaurant.terrace] if restaurant.terrace else []
     habit = {"dish": 0.6, "drink": -0.3, "dessert": 0.2, "interior": -0.9, "terrace": -0.9, "storefront": -1.8}
-    weights = np.array([habit[t.kind] + 2.0 * person.voice.aspects[ASPECT_OF[t.kind]] for t in things])
+    weights = np.array([habit[t.kind] + FOCUS * person.voice.aspects[ASPECT_OF[t.kind]] for t in things])
     shots = [things[i] for i in _draw(weights, size, rng)]
     if size > 1 and rng.random() < 0.08:
         shots[-1] = shots[0]

@@ -20,6 +20,7 @@ from showcase_utils.demo_world.truth import Truth
 from showcase_utils.evaluation.corpus import SumMetric, mean_metric, ratio
 from showcase_utils.evaluation.significance import Interval
 from showcase_utils.metric import Floats, Metric
+from showcase_utils.resampling import percentile_bounds, resampled_rows
 
 EDIBLE = ("dish", "drink", "dessert")
 
@@ -163,23 +164,16 @@ def rank_correlations(
     known = ~np.isnan(table).any(axis=1)
     table = table[known]
     names, groups = np.unique(np.asarray(users)[known], return_inverse=True)
-    order = np.argsort(groups, kind="stable")
-    members = np.split(order, np.searchsorted(groups[order], np.arange(1, len(names))))
-    generator = np.random.default_rng(seed)
-    draws = np.array([
-        _spearman(table[np.concatenate([members[g] for g in generator.integers(len(names), size=len(names))])])
-        for _ in range(rounds)
-    ])  # fmt: skip
+    drawn_rows = resampled_rows(groups, rounds, np.random.default_rng(seed))
+    draws = np.array([_spearman(table[rows]) for rows in drawn_rows])  # (rounds, metrics)
     values = _spearman(table)
-    tail = (1 - confidence) / 2
     method = f"bootstrap over {len(names)} users, {rounds} rounds"
 
     def around(value: float, drawn: Floats) -> Interval:
         drawn = drawn[~np.isnan(drawn)]
         if np.isnan(value) or len(drawn) < 2:
             return Interval(np.nan, np.nan, np.nan, np.nan, "none: a score or the truth does not vary")
-        low, high = np.quantile(drawn, [tail, 1 - tail])
-        return Interval(float(value), float(low), float(high), float(np.std(drawn, ddof=1)), method)
+        return Interval(float(value), *percentile_bounds(drawn, confidence), float(np.std(drawn, ddof=1)), method)
 
     each = {name: around(values[i], draws[:, i]) for i, name in enumerate(scores)}
     differences = {

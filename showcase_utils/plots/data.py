@@ -13,12 +13,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter
 from PIL import Image, ImageOps
 
-from showcase_utils.data.statistics import review_lengths
-
 PALETTE = seaborn.color_palette("colorblind")
 THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}")
 LOST = "0.82"
 Colour = tuple[float, float, float]
+Counted = tuple[np.ndarray, np.ndarray]  # values, ascending, and how often each occurs
 
 
 def distributions(
@@ -28,24 +27,19 @@ def distributions(
 ) -> Figure:
     """Ratings, review lengths, history lengths, photos per review, per business and reviews per user.
 
-    ``datasets`` are reviews frames and ``histories`` the histories of some of them, by the same names;
-    ``published_ratings`` are shares by rating, drawn as marks.
+    ``datasets`` are counts of reviews (``data.statistics.counts``) and ``histories`` the histories of some of them, by
+    the same names; ``published_ratings`` are shares by rating, drawn as marks.
     """
     colours = dict(zip(datasets, PALETTE, strict=False))
     figure = Figure(figsize=(11, 6.2), layout="constrained")
     axes = figure.subplots(2, 3)
-    _ratings(axes[0, 0], datasets, colours, published_ratings)
-    _lengths(axes[0, 1], datasets, colours)
-    counts = {
-        "reviews per user": {name: frame["user_id"].value_counts() for name, frame in datasets.items()},
-        "history reviews per sample": {name: known.map(len) for name, known in histories.items()},
-        "photos per review": {name: frame["image_ids"].map(len) for name, frame in datasets.items()},
-        "photos per business": {
-            name: frame["image_ids"].map(len).groupby(frame["business_id"]).sum() for name, frame in datasets.items()
-        },
-    }
-    for axis, (title, values) in zip([axes[0, 2], *axes[1]], counts.items(), strict=True):
-        _at_least(axis, title, values, colours)
+    told = {name: _counted(known.map(len).to_numpy(dtype=np.int64)) for name, known in histories.items()}
+    _ratings(axes[0, 0], _of(datasets, "rating"), colours, published_ratings)
+    _lengths(axes[0, 1], _of(datasets, "words per review"), colours)
+    _at_least(axes[0, 2], "reviews per user", _of(datasets, "reviews per user"), colours)
+    _at_least(axes[1, 0], "history reviews per sample", told, colours)
+    _at_least(axes[1, 1], "photos per review", _of(datasets, "photos per review"), colours)
+    _at_least(axes[1, 2], "photos per business", _of(datasets, "photos per business"), colours)
     axes[0, 0].legend(frameon=False, fontsize=8)
     return figure
 
@@ -62,10 +56,10 @@ def cascade(waterfall: pd.DataFrame) -> Figure:
         axis.barh(rules, before - left, left=left, color=LOST, label="dropped by the rule")
         axis.barh(rules, left, color=PALETTE[0], label="left")
         for row, (now, then) in enumerate(zip(left, before, strict=True)):
-            note = f"{now:,} (−{then - now:,})" if then > now else f"{now:,}"
-            inside = now > 0.4 * max(first, 1)
+            note = f"{now:,}\n(−{then - now:,})" if then > now else f"{now:,}"
+            inside = now > 0.5 * max(first, 1)  # else over the grey, which is wide enough then
             axis.text(
-                now - 0.02 * first if inside else then + 0.02 * first,
+                now + (-0.02 if inside else 0.02) * first,
                 row,
                 note,
                 ha="right" if inside else "left",
@@ -85,7 +79,7 @@ def photo_status(images: pd.DataFrame) -> Figure:
     counts = images["status"].value_counts()
     figure = Figure(figsize=(8, 0.8 + 0.35 * len(counts)), layout="constrained")
     axis = figure.subplots()
-    colours = [PALETTE[2] if status == "ok" else PALETTE[3] for status in counts.index]
+    colours = [{"ok": PALETTE[2], "unchecked": LOST}.get(status, PALETTE[3]) for status in counts.index]
     axis.barh(counts.index, counts, color=colours)
     for row, count in enumerate(counts):
         axis.text(count, row, f" {count:,} ({count / counts.sum():.1%})", va="center", fontsize=9)
@@ -113,7 +107,7 @@ def review_page(reviews: pd.DataFrame, images: pd.DataFrame, photos: int = 4) ->
         words = textwrap.shorten(review.text, 330, placeholder=" …")
         stars = "★" * review.rating + "☆" * (5 - review.rating)
         row[0].text(0, 1, stars, va="top", fontsize=12, color=PALETTE[1])
-        row[0].text(0, 0.82, textwrap.fill(words, 58), va="top", fontsize=9)
+        row[0].text(0, 0.82, textwrap.fill(words, 58), va="top", fontsize=9, parse_math=False)  # "$5 or $6"
         for axis, image_id in zip(row[1:], review.image_ids, strict=False):
             path, status = shown.loc[image_id]
             if status == "ok":
@@ -127,16 +121,25 @@ def review_page(reviews: pd.DataFrame, images: pd.DataFrame, photos: int = 4) ->
     return figure
 
 
+def _of(datasets: Mapping[str, pd.DataFrame], quantity: str) -> dict[str, Counted]:
+    found = {name: counts[counts["quantity"] == quantity] for name, counts in datasets.items()}
+    return {name: (counts["value"].to_numpy(), counts["times"].to_numpy()) for name, counts in found.items()}
+
+
+def _counted(values: np.ndarray) -> Counted:
+    return np.unique(values, return_counts=True)
+
+
 def _ratings(
     axis: Axes,
-    datasets: Mapping[str, pd.DataFrame],
+    datasets: Mapping[str, Counted],
     colours: Mapping[str, Colour],
     published: Mapping[int, float] | None,
 ) -> None:
     stars = np.arange(1, 6)
     width = 0.8 / max(len(datasets), 1)
-    for number, (name, frame) in enumerate(datasets.items()):
-        share = frame["rating"].value_counts(normalize=True).reindex(stars, fill_value=0)
+    for number, (name, (value, times)) in enumerate(datasets.items()):
+        share = pd.Series(times / max(times.sum(), 1), index=value).reindex(stars, fill_value=0)
         axis.bar(stars + (number - (len(datasets) - 1) / 2) * width, share, width, label=name, color=colours[name])
     if published:
         axis.plot(list(published), list(published.values()), "_k", ms=18, mew=1.5, label="published file")
@@ -145,15 +148,14 @@ def _ratings(
     axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
 
 
-def _lengths(axis: Axes, datasets: Mapping[str, pd.DataFrame], colours: Mapping[str, Colour]) -> None:
-    words = {name: review_lengths(frame).to_numpy() for name, frame in datasets.items()}
-    longest = max((lengths.max() for lengths in words.values() if len(lengths)), default=1)
+def _lengths(axis: Axes, datasets: Mapping[str, Counted], colours: Mapping[str, Colour]) -> None:
+    longest = max((lengths.max() for lengths, _ in datasets.values() if len(lengths)), default=1)
     bins = np.unique(np.round(np.geomspace(1, longest + 1, 30)))
-    for name, lengths in words.items():
-        weights = np.full(len(lengths), 1 / max(len(lengths), 1))
+    for name, (lengths, times) in datasets.items():
+        weights = times / max(times.sum(), 1)
         axis.hist(lengths, bins, weights=weights, histtype="step", lw=1.8, label=name, color=colours[name])
         if len(lengths):
-            axis.axvline(lengths.mean(), ls=":", lw=1.2, color=colours[name])
+            axis.axvline(np.average(lengths, weights=times), ls=":", lw=1.2, color=colours[name])
     axis.set_xscale("log")
     axis.xaxis.set_major_formatter(THOUSANDS)
     axis.xaxis.set_minor_formatter(NullFormatter())
@@ -162,11 +164,10 @@ def _lengths(axis: Axes, datasets: Mapping[str, pd.DataFrame], colours: Mapping[
     axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
 
 
-def _at_least(axis: Axes, title: str, values: Mapping[str, pd.Series], colours: Mapping[str, Colour]) -> None:
+def _at_least(axis: Axes, title: str, values: Mapping[str, Counted], colours: Mapping[str, Colour]) -> None:
     """The share of things with at least n: needs no bins, and a long tail stays visible on two log scales."""
-    for name, counts in values.items():
-        sizes, times = np.unique(counts.to_numpy(dtype=np.int64), return_counts=True)
-        share = times[::-1].cumsum()[::-1] / max(len(counts), 1)
+    for name, (sizes, times) in values.items():
+        share = times[::-1].cumsum()[::-1] / max(times.sum(), 1)
         positive = sizes > 0  # everything has at least none
         axis.step(sizes[positive], share[positive], where="pre", lw=1.8, label=name, color=colours[name])
     if axis.get_xlim()[1] > 20:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +11,12 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import findfont, get_font
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from PIL import Image
+
+from showcase_utils.plots.writer import drawable
 
 Floats = NDArray[np.floating]
 COLOURS = sns.color_palette("colorblind")
@@ -30,7 +30,7 @@ def retrieval_grid(queries: Sequence[str], photos: Sequence[Sequence[str | Path]
     figure = Figure(figsize=(1.5 * columns, 1.95 * rows), layout="constrained")
     grid = figure.subfigures(rows, 1, squeeze=False)[:, 0]
     for part, query, paths, values in zip(grid, queries, photos, similarity, strict=True):
-        part.suptitle(f"“{_drawable(query)}”", x=0.01, ha="left", fontsize=11)
+        part.suptitle(f"“{drawable(query).strip()}”", x=0.01, ha="left", fontsize=11, parse_math=False)
         for axis, path, value in zip(part.subplots(1, columns, squeeze=False)[0], paths, values, strict=True):
             _show(axis, path)
             axis.set_xlabel(f"{value:.2f}", fontsize=9, labelpad=2)
@@ -47,7 +47,7 @@ def similarity_heatmap(
     count, lines = similarity.shape
     figure = Figure(figsize=(4.2 + 0.95 * count, 1.6 + 0.5 * lines), layout="constrained")
     axis = figure.subplots()
-    labels = [textwrap.shorten(_drawable(sentence), 60, placeholder=" …") for sentence in sentences]
+    labels = [textwrap.shorten(drawable(sentence), 60, placeholder=" …") for sentence in sentences]
     sns.heatmap(
         similarity.T, ax=axis, cmap="viridis", annot=True, fmt=".2f", annot_kws={"size": 8}, yticklabels=labels,
         xticklabels=[""] * count, cbar_kws={"label": "cosine", "shrink": 0.8},
@@ -120,7 +120,7 @@ def distillation_page(
 
     One row per review: its photos on the left (at most three), its sentences on the right.
     """
-    heights = [max(1.3, 0.3 + 0.28 * sum(len(_wrapped(_drawable(text))) for text, _ in rows)) for rows in sentences]
+    heights = [max(1.3, 0.3 + 0.28 * sum(len(_wrapped(drawable(text))) for text, _ in rows)) for rows in sentences]
     figure = Figure(figsize=(11, sum(heights)), layout="constrained")
     parts = figure.subfigures(len(sentences), 1, squeeze=False, height_ratios=heights)[:, 0]
     for part, rows, shown in zip(parts, sentences, photos, strict=True):
@@ -133,13 +133,13 @@ def distillation_page(
             axis.axis("on")
             axis.spines[:].set(visible=True, color=YES if confidence >= threshold else GREY, linewidth=3)
         lines = [
-            (line, value, number == 0) for text, value in rows for number, line in enumerate(_wrapped(_drawable(text)))
+            (line, value, number == 0) for text, value in rows for number, line in enumerate(_wrapped(drawable(text)))
         ]
         for number, (line, value, first) in enumerate(lines):
             kept, place = value >= threshold, 1 - (number + 0.7) / max(len(lines), 1)
             style = {"transform": axes[3].transAxes, "va": "center"}
             weight, colour = ("bold", "black") if kept else ("normal", GREY)
-            axes[3].text(0, place, line, fontsize=10, color=colour, fontweight=weight, **style)
+            axes[3].text(0, place, line, fontsize=10, color=colour, fontweight=weight, parse_math=False, **style)
             if first:
                 colour = YES if kept else GREY
                 axes[3].text(1, place, f"{value:.2f}", fontsize=9, ha="right", color=colour, **style)
@@ -180,16 +180,6 @@ def phi_variants(metrics: Mapping[str, Mapping[str, float | Sequence[float]]]) -
         axis.margins(y=0.3)
         axis.grid(axis="x", alpha=0.3)
     return figure
-
-
-def _drawable(text: str) -> str:
-    """``text`` without what matplotlib's font lacks, emoji above all: each would be a box and a warning."""
-    return "".join(letter for letter in text if ord(letter) in _letters() or letter.isspace()).strip()
-
-
-@lru_cache(maxsize=1)
-def _letters() -> frozenset[int]:
-    return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
 
 
 def _wrapped(text: str) -> list[str]:

@@ -54,7 +54,8 @@ def trade_off(metrics: pd.DataFrame, across: str, up: str) -> Figure:
         axis.plot([x["low"], x["high"]], [y["value"]] * 2, color=colour, alpha=0.5)
         axis.plot([x["value"]] * 2, [y["low"], y["high"]], color=colour, alpha=0.5)
         axis.plot(x["value"], y["value"], "o", color=colour)
-        axis.annotate(system, (x["value"], y["value"]), xytext=(6, 5), textcoords="offset points", fontsize=9)
+        axis.annotate(system, (x["value"], y["value"]), xytext=(6, -11 if number % 2 else 5),
+                      textcoords="offset points", fontsize=9)  # fmt: skip
     axis.set_xlabel(across)
     axis.set_ylabel(up)
     _plain(axis)
@@ -120,19 +121,29 @@ def case_studies(
     cases: pd.DataFrame, systems: Sequence[str], paths: Mapping[str, str | Path], photos: int = 3
 ) -> Figure:
     """Photos beside what the user wrote and what each system wrote: one band per review of ``pick_cases``."""
-    figure = Figure(figsize=(11, 2.3 * len(cases)), layout="constrained")
-    axes = figure.subplots(len(cases), photos + 1, squeeze=False, width_ratios=[1] * photos + [5 - photos / 2])
-    for row, (_, case) in zip(axes, cases.iterrows(), strict=True):
+    blocks = [_case_text(case, systems) for _, case in cases.iterrows()]
+    heights = [max(2.0, 0.3 + 0.165 * (1 + block.count("\n"))) for block in blocks]  # inches: eight points a line
+    figure = Figure(figsize=(11, sum(heights)), layout="constrained")
+    widths = [1] * photos + [5 - photos / 2]
+    axes = figure.subplots(len(cases), photos + 1, squeeze=False, width_ratios=widths, height_ratios=heights)
+    for row, (_, case), block in zip(axes, cases.iterrows(), blocks, strict=True):
         for axis in row:
             axis.set_axis_off()
         for axis, image_id in zip(row, list(case["image_ids"])[:photos], strict=False):
             with Image.open(paths[image_id]) as image:
                 axis.imshow(image.convert("RGB"))
         row[0].set_title(f"{case['place']}: {case['value']:.2f}", fontsize=9, loc="left")
-        lines = [("user", case["reference"]), *((system, case[system]) for system in systems)]
-        text = "\n".join(textwrap.fill(f"{name}: {words}", 78, subsequent_indent="      ") for name, words in lines)
-        row[-1].text(0, 0.98, text, va="top", fontsize=8, family="monospace", transform=row[-1].transAxes)
+        place = {"va": "top", "transform": row[-1].transAxes}
+        row[-1].text(0, 0.98, block, fontsize=8, family="monospace", parse_math=False, **place)
     return figure
+
+
+def _case_text(case: pd.Series, systems: Sequence[str]) -> str:
+    lines = [("user", case["reference"]), *((system, case[system]) for system in systems)]
+    return "\n".join(
+        textwrap.fill(f"{name}: {textwrap.shorten(words, 220, placeholder=' …')}", 78, subsequent_indent="      ")
+        for name, words in lines
+    )
 
 
 def ledger(claims: pd.DataFrame) -> Figure:

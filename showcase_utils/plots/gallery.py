@@ -40,7 +40,7 @@ def same_place(showcases: Sequence[Showcase]) -> Figure:
         for axis, path in zip(row[PAST + 1 : -1], showcase.photos, strict=False):
             _photo(axis, path)
         words = textwrap.fill(showcase.text, 38)
-        row[-1].text(0, 0.5, words, va="center", fontsize=9, transform=row[-1].transAxes)
+        row[-1].text(0, 0.5, words, va="center", fontsize=9, parse_math=False, transform=row[-1].transAxes)
         row[0].set_title(f"user …{showcase.user_id[-4:]}", fontsize=8, loc="left")
     return figure
 

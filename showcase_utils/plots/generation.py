@@ -75,7 +75,7 @@ def loss_curves(logs: Mapping[str, pd.DataFrame]) -> Figure:
     """A panel per term of the loss: training as a thin line, validation as dots. ``logs``: title to log.csv."""
     names = {"loss": "total $L$", "ce": "$L_{CE}$", "ccl": "$L_{CCL}$", "pcl": "$L_{PCL}$"}
     there = [term for term in names if any(term in log and log[term].notna().any() for log in logs.values())]
-    figure = Figure(figsize=(3.2 * len(there), 3.4), layout="constrained")
+    figure = Figure(figsize=(3.2 * len(there), 3.9), layout="constrained")
     for axis, term in zip(figure.subplots(1, len(there), squeeze=False)[0], there, strict=True):
         for colour, (title, log) in zip(COLOURS, logs.items(), strict=False):
             if term in log:
@@ -84,7 +84,8 @@ def loss_curves(logs: Mapping[str, pd.DataFrame]) -> Figure:
                 axis.plot(val["epoch"], val[term], "o", color=colour, ms=5)
         axis.set(title=names[term], xlabel="epoch")
     figure.axes[0].set_ylabel("nats (line: training, dots: validation)")
-    figure.axes[0].legend(fontsize=8)
+    handles, titles = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, titles, loc="outside lower center", ncols=min(len(logs), 5), fontsize=8)
     return figure
 
 
@@ -106,7 +107,7 @@ def user_weights(weights: Floats, histories: Sequence[str], wrap: int = 46) -> F
         place -= 0.06
         for user in (i, j):
             lines = textwrap.wrap(f"user {user}: {histories[user]}", wrap * 2)[:4]
-            right.text(0, place, "\n".join(lines), va="top", fontsize=8)
+            right.text(0, place, "\n".join(lines), va="top", fontsize=8, parse_math=False)
             place -= 0.05 * len(lines) + 0.03
         place -= 0.05
     return figure
@@ -193,9 +194,27 @@ def samples(
         for title, text in texts.items():
             wrapped = textwrap.wrap(text, wrap) or ["–"]
             panels[-1].text(0, height, title, weight="bold", va="top", fontsize=8.5)
-            panels[-1].text(0.17, height, "\n".join(wrapped), va="top", fontsize=8.5)
+            panels[-1].text(0.17, height, "\n".join(wrapped), va="top", fontsize=8.5, parse_math=False)
             height -= 0.95 * len(wrapped) / lines
     return figure
+
+
+def through_training(
+    texts: pd.DataFrame, photos: Mapping[str, Sequence[str | Path]], references: Mapping[str, str], most_epochs: int = 6
+) -> Figure:
+    """What a system writes of a few samples as it learns: their photos, a text per epoch, the reference.
+
+    ``texts``: epoch (0 is before training), review_id, text; the others by review id. Of more than ``most_epochs``
+    epochs those at equal distances are shown, the first and the last among them.
+    """
+    epochs = np.unique(texts["epoch"])
+    epochs = epochs[np.unique(np.linspace(0, len(epochs) - 1, most_epochs).round().astype(int))]
+    rows = []
+    for review_id, own in texts.groupby("review_id", sort=False):
+        said = own.set_index("epoch")["text"]
+        titles = {f"after epoch {epoch}" if epoch else "before training": said[epoch] for epoch in epochs}
+        rows.append((photos[review_id], titles | {"reference": references[review_id]}))
+    return samples(rows)
 
 
 def _thumbnail(axis: Axes, path: str | Path) -> None:

@@ -6,18 +6,20 @@ import json
 import os
 import re
 import subprocess
+from functools import lru_cache
 from pathlib import Path
 
 import filelock
 from IPython.display import Image
 from matplotlib import pyplot
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
 from matplotlib.text import Text
 
 from showcase_utils.artifacts import PACKAGE, Artifacts
 
 INDEX = "index.json"
-FIRST_EMOJI = 0x1F000
+FONT = "DejaVu Sans"  # matplotlib's own; has Latin, Greek, Cyrillic and Arabic letters, no emoji, no Chinese
 
 
 class Figures:
@@ -36,12 +38,15 @@ class Figures:
     def save(self, figure: Figure, slug: str, caption: str = "") -> Image:
         """Writes ``figure`` and closes it; what is returned shows the very file in a notebook.
 
+        Letters that the font lacks are left out of the drawing: each would be a box and a warning in the notebook.
         Raises ``ValueError`` for a slug that is not lower-case words joined by underscores.
         """
         if not re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", slug):
             raise ValueError(f"slug '{slug}': use lower-case words joined by underscores")
-        for text in figure.findobj(Text):  # matplotlib's own font has no emoji
-            text.set_text("".join(letter for letter in text.get_text() if ord(letter) < FIRST_EMOJI))
+        for text in figure.findobj(Text):
+            text.set_text(
+                "".join(letter for letter in text.get_text() if letter.isspace() or ord(letter) in _letters())
+            )
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{self.notebook.split('_')[0]}_{slug}.png"
         half = path.with_suffix(".png.new")
@@ -64,6 +69,16 @@ class Figures:
             half = path.with_name(INDEX + ".new")
             half.write_text(json.dumps(index, indent=1, sort_keys=True) + "\n", encoding="utf-8")
             os.replace(half, path)
+
+
+def drawable(text: str) -> str:
+    """``text`` without the letters that matplotlib's own font lacks. For what is measured before it is saved."""
+    return "".join(letter for letter in text if letter.isspace() or ord(letter) in _letters())
+
+
+@lru_cache(maxsize=1)
+def _letters() -> frozenset[int]:
+    return frozenset(get_font(findfont(FONT)).get_charmap())
 
 
 def commit() -> str:

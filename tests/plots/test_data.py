@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from showcase_utils.data.frames import save_reviews
+from showcase_utils.data.statistics import counts
 from showcase_utils.plots.data import cascade, distributions, photo_status, review_page
 
 
@@ -16,7 +18,7 @@ def reviews() -> pd.DataFrame:
             "user_id": ["u1", "u1", "u2"],
             "business_id": ["b1", "b2", "b1"],
             "rating": [5, 5, 1],
-            "text": ["one", "two words", "a text of many words " * 40],
+            "text": ["one", "two words", "a text of $5 or $6\\frac words " * 25],
             "image_ids": [["p1"], ["p2", "p3", "p4", "p5", "p6", "p7"], ["p1"]],
         }
     )
@@ -26,9 +28,12 @@ def texts(axes) -> list[str]:
     return [text.get_text() for axis in axes for text in axis.texts]
 
 
-def test_distributions_draw_what_they_say(reviews):
+def test_distributions_draw_what_they_say(reviews, tmp_path):
     known = pd.Series([["a", "b"], ["a"], []])
-    figure = distributions({"raw": reviews, "s1": reviews.iloc[:2]}, {"s1": known}, {5: 0.7, 1: 0.3})
+    save_reviews(reviews, tmp_path / "raw.parquet")
+    save_reviews(reviews.iloc[:2], tmp_path / "s1.parquet")
+    datasets = {name: counts(tmp_path / f"{name}.parquet") for name in ("raw", "s1")}
+    figure = distributions(datasets, {"s1": known}, {5: 0.7, 1: 0.3})
     figure.canvas.draw()
     panels = {axis.get_title(): axis for axis in figure.axes}
     heights = [bar.get_height() for bar in panels["ratings"].patches]
@@ -36,6 +41,8 @@ def test_distributions_draw_what_they_say(reviews):
     (line,) = panels["history reviews per sample"].lines
     np.testing.assert_allclose(line.get_xydata(), [[1, 2 / 3], [2, 1 / 3]])
     assert len(panels["photos per business"].lines) == 2
+    mean = [line.get_xdata()[0] for line in panels["words per review (dotted: mean)"].lines]
+    assert mean == pytest.approx([(1 + 2 + 175) / 3, 1.5])
     raw = panels["photos per review"].lines[0]
     np.testing.assert_allclose(raw.get_xydata(), [[1, 1], [6, 1 / 3]])
 
@@ -52,8 +59,13 @@ def test_cascade_says_what_every_rule_leaves_and_drops():
         }
     )
     figure = cascade(table)
-    assert texts(figure.axes)[:3] == ["1,000 (−10)", "400 (−600)", "300 (−100)"]
-    assert texts(figure.axes)[6:9] == ["50", "50", "49 (−1)"]
+    assert texts(figure.axes)[:3] == ["1,000\n(−10)", "400\n(−600)", "300\n(−100)"]
+    assert texts(figure.axes)[6:9] == ["50", "50", "49\n(−1)"]
+    figure.canvas.draw()
+    for axis in figure.axes:
+        for note in axis.texts:
+            inside = axis.get_window_extent()
+            assert inside.x0 <= note.get_window_extent().x0 and note.get_window_extent().x1 <= inside.x1
     dropped, left = figure.axes[0].containers
     assert [bar.get_width() for bar in left] == [1000, 400, 300]
     assert [bar.get_width() for bar in dropped] == [10, 600, 100]

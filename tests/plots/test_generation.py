@@ -1,5 +1,7 @@
 """Figures of the generator: what they show is what they were given."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -81,3 +83,17 @@ def test_samples_show_photos_and_every_text(photos):
     )
     assert sum(len(axis.images) for axis in figure.axes) == 3
     assert "the ramen was great" in _words(figure) and _words(figure).count("PC²L") == 2
+
+
+def test_through_training_goes_from_before_to_the_reference(photos):
+    texts = pd.DataFrame(
+        [(epoch, review, f"{review} in {epoch}") for epoch in range(12) for review in ("r1", "r2")],
+        columns=["epoch", "review_id", "text"],
+    )
+    shown, references = {"r1": photos, "r2": photos[:1]}, {"r1": "the ramen was great", "r2": "loved it"}
+    words = _words(plots.through_training(texts, shown, references, most_epochs=4))
+    epochs = [int(number) for number in re.findall(r"r1 in (\d+)", words)]
+    assert epochs == [0, 4, 7, 11] and words.count("before training") == words.count("after epoch 11") == 2
+    assert words.index("r1 in 11") < words.index("the ramen was great") < words.index("r2 in 0")
+    figure = plots.through_training(texts[texts["epoch"] < 2], shown, references)
+    assert sum(len(axis.images) for axis in figure.axes) == 3 and "after epoch 1 " in _words(figure) + " "
