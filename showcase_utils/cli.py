@@ -10,10 +10,13 @@ from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
 from rich.table import Table
 
 from showcase_utils.artifacts import PACKAGE, STAGES, Artifacts, StaleStage, default_root
 from showcase_utils.config import SettingsError, load_settings, profile_names
+from showcase_utils.progress import PROGRESS, last_line
 
 app = typer.Typer(
     help="Personalized Showcases: photos and text that say why a place suits a user.",
@@ -54,6 +57,7 @@ def run(
     if not console.is_terminal:
         console.print(f"{len(names)} notebooks, profile {profile}")
     with console.status("starting …") as status:
+        show = _Running(status)
         results = _guard(
             pipeline.run,
             profile,
@@ -64,7 +68,8 @@ def run(
             output=output,
             force=force,
             publish=publish,
-            on_cell=lambda name, cell, cells: status.update(f"{name}: cell {cell} of {cells}"),
+            on_cell=show.cell,
+            on_progress=show.progress,
             on_done=lambda done: console.print(f"{done.notebook:<26}{done.state:<10}{done.seconds:7.1f} s"),
         )
     store = Artifacts(load_settings(profile, overrides or []), artifacts)
@@ -95,6 +100,8 @@ def status(profile: Profile = "demo", overrides: Overrides = None, artifacts: Ro
     """Show each stage: fresh, stale (and why), unfinished or missing; seconds, size, device."""
     store = Artifacts(_guard(load_settings, profile, overrides or []), artifacts)
     console.print(_stage_table(store))
+    if line := last_line(store.folder / PROGRESS):
+        console.print(f"running    {escape(line)}")
     console.print(f"artifacts  {store.folder}")
 
 
@@ -172,7 +179,9 @@ def download(
     adopt: Annotated[
         Path | None, typer.Option("--adopt", help="Folder or tar of photos that are taken over before any is fetched.")
     ] = None,
-    retry: Annotated[bool, typer.Option("--retry", help="Ask again for unreachable and refused photos.")] = False,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Ask again for all photos that failed but are not expired.")
+    ] = False,
     profile: Profile = "gest",
     overrides: Overrides = None,
 ) -> None:
@@ -185,17 +194,20 @@ def download(
         _fail(f"no data set '{dataset}': there is gest")
     settings = _guard(load_settings, profile, overrides or [])
     folder = (to or default_root() / "downloads").expanduser().resolve()
-    reviews = settings.data.reviews
+    reviews, tars = settings.data.reviews, []
     if reviews is None:  # else the reviews are here already
         files = _guard(published.download_gest, folder, settings.download)
         for file in files:
             console.print(f"{file.path.name:<26}{file.how:<12}{'sha256 fits' if file.checked else 'sha256 not known'}")
         reviews = next((file.path for file in files if file.path.name in published.PUBLISHED), None)
-    if images or adopt:
+        tars = [file.path for file in files if published.is_tar(file.path.name)]
+    if images or adopt or tars:
         if reviews is None:
             _fail("no file of reviews says which photos there are: set data.reviews, or name one in download.files")
         wanted = _guard(photos_named, reviews)
         with _guard(PhotoStore, folder / "photos") as photos:
+            for tar in tars:
+                _guard(published.unpack, tar, photos, settings.download)
             if adopt:
                 _guard(photos.adopt, adopt, settings.download)
             if images:
@@ -204,7 +216,7 @@ def download(
         console.print(_photo_table(counts))
         console.print(f"photos, and index.parquet with what became of each  {folder / 'photos'}")
     found = ["data.source=files"] + ([f"data.reviews={reviews}"] if reviews else [])
-    found += [f"data.images={folder / 'photos'}"] if images or adopt else []
+    found += [f"data.images={folder / 'photos'}"] if images or adopt or tars else []
     console.print("set in the profile, or with --set:  " + "  ".join(found))
 
 
@@ -269,6 +281,20 @@ def _photo_table(counts: dict[str, int]) -> Table:
     for status, number in counts.items():
         table.add_row(status, f"{number:,}", f"{number / max(1, sum(counts.values())):.2%}")
     return table
+
+
+class _Running:
+    """The line of a run: the notebook, its cell, and the bar of what that cell is doing."""
+
+    def __init__(self, status: Status) -> None:
+        self.status, self.where = status, ""
+
+    def cell(self, name: str, cell: int, cells: int) -> None:
+        self.where = f"{name}: cell {cell} of {cells}"
+        self.status.update(self.where)
+
+    def progress(self, line: str) -> None:
+        self.status.update(f"{self.where} · {escape(line)}")
 
 
 def _guard(function, *args, **kwargs):

@@ -7,9 +7,11 @@ import json
 import os
 import platform
 import shutil
+import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ import nbformat
 
 from showcase_utils.artifacts import PACKAGE, STAGES, Artifacts
 from showcase_utils.config import Settings, load_settings
+from showcase_utils.progress import LOG, PROGRESS, last_line
 
 KERNEL = "python3"
 RUNS = "runs.json"
@@ -91,12 +94,14 @@ def run(
     force: bool = False,
     publish: bool = False,
     on_cell: Callable[[str, int, int], None] = lambda notebook, cell, cells: None,
+    on_progress: Callable[[str], None] = lambda line: None,
     on_done: Callable[[NotebookRun], None] = lambda done: None,
 ) -> list[NotebookRun]:
     """Executes the notebooks that are not up to date, each in a process of its own, in order.
 
     A second run of the same profile at the same time waits for the first. ``force`` executes fresh notebooks too
-    (their stages stay as they are). ``publish`` writes the executed notebooks and figures into the checkout; then no
+    (their stages stay as they are). ``on_progress`` gets a line a second from the bars of the cell that is running.
+    ``publish`` writes the executed notebooks and figures into the checkout; then no
     override is allowed, since the committed notebooks show a profile as it ships.
 
     Raises ``RunError`` naming notebook and cell when a cell fails, ``SettingsError`` for settings that cannot be used.
@@ -117,7 +122,8 @@ def run(
             if not (force or publish) and target.is_file() and record.get("key") == _key(store, name):
                 result = NotebookRun(name, "fresh", record["seconds"], target, _figures(store, name))
             else:
-                seconds = _execute(name, target, parameters, on_cell)
+                with watched(store.folder / PROGRESS, on_progress):
+                    seconds = _execute(name, target, parameters, on_cell)
                 _remember(output, name, {"key": _key(store, name), "seconds": round(seconds, 1)})
                 result = NotebookRun(name, "executed", seconds, target, _figures(store, name))
             on_done(result)
@@ -125,6 +131,36 @@ def run(
     if publish:
         _publish(store, results)
     return results
+
+
+@contextmanager
+def watched(place: Path, on_progress: Callable[[str], None], every: float = 1.0) -> Iterator[None]:
+    """Kernels that are started inside write their bars into ``place``, whose last line is handed on while they run."""
+    ended = threading.Event()
+
+    def look() -> None:
+        before = ""
+        while not ended.wait(every):
+            line = last_line(place)
+            if line and line != before:
+                on_progress(line)
+            before = line
+
+    place.unlink(missing_ok=True)
+    watcher = threading.Thread(target=look, daemon=True)
+    outside = os.environ.get(LOG)
+    os.environ[LOG] = str(place)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+        place.unlink(missing_ok=True)
+        if outside is None:
+            del os.environ[LOG]
+        else:
+            os.environ[LOG] = outside
 
 
 def _execute(name: str, target: Path, parameters: dict[str, Any], on_cell: Callable[[str, int, int], None]) -> float:

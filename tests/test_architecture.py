@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "showcase_utils"
-SHARED = {"config", "artifacts", "devices", "metric", "resampling"}
+SHARED = {"config", "artifacts", "devices", "metric", "resampling", "progress"}
 MAY_IMPORT = {
     "config": set(),
     "artifacts": {"config", "devices"},
     "devices": set(),
     "metric": set(),
     "resampling": {"metric"},
-    "demo_world": set(),
+    "progress": set(),
+    "demo_world": {"progress"},
     "backbones": SHARED | {"demo_world"},
     "data": SHARED | {"demo_world"},
     "encoding": SHARED | {"data"},

@@ -58,6 +58,17 @@ def test_runs_once_and_again_only_for_a_reason(house, monkeypatch):
     assert run(house, "world.seed=5")[0].state == "executed"
 
 
+def test_bars_of_a_running_notebook_are_handed_on(house, monkeypatch):
+    bar = "progress_bar(total=9, desc='photos', disable=True)"
+    slow = f"import time\nfrom showcase_utils.progress import progress_bar\nwith {bar} as b:\n    time.sleep(2.5)"
+    write_notebook(house / "notebooks", "01_data_filtering", PARAMETERS, slow)
+    lines = []
+    (done,) = run(house, on_progress=lines.append)
+    assert lines and lines[0].startswith("photos:") and "0/9" in lines[0]
+    assert "photos" not in str(nbformat.read(done.path, as_version=4).cells[-1].outputs)
+    assert not (house / "artifacts" / "smoke" / ".progress").exists()
+
+
 def test_a_failing_cell_is_shown_with_its_notebook(house):
     write_notebook(house / "notebooks", "01_data_filtering", PARAMETERS, "dish = {}\ndish['sushi']")
     with pytest.raises(RunError) as error:

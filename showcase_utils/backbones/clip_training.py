@@ -15,13 +15,13 @@ import transformers
 from PIL import Image
 from safetensors.torch import save_file
 from torch.utils.data import DataLoader, Dataset
-from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerFast
 
 from showcase_utils.backbones.recipe import Recipe
 from showcase_utils.demo_world.painting import paint_all
 from showcase_utils.demo_world.visits import World
 from showcase_utils.devices import resolve_device
+from showcase_utils.progress import progress_bar
 
 IMAGE_SIZE = 64
 CONTEXT = 48
@@ -110,7 +110,7 @@ def train_clip(
     schedule = transformers.get_cosine_schedule_with_warmup(optimizer, max(1, steps // 20), steps)
     loss_of = open_clip.ClipLoss()
     losses: list[float] = []
-    bar = tqdm(total=steps, desc="CLIP", disable=not progress)
+    bar = progress_bar(total=steps, desc="CLIP", disable=not progress)
     model.train()
     while len(losses) < steps:
         for images, texts in loader:

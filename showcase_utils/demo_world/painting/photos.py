@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tqdm.auto import tqdm
 
 from showcase_utils.demo_world import vocabulary
 from showcase_utils.demo_world.painting.desserts import paint_dessert
@@ -22,6 +21,7 @@ from showcase_utils.demo_world.painting.light import develop
 from showcase_utils.demo_world.painting.outdoors import paint_storefront, paint_terrace
 from showcase_utils.demo_world.painting.rooms import paint_interior
 from showcase_utils.demo_world.scenes import Scene
+from showcase_utils.progress import progress_bar
 
 SMALLEST, LARGEST = 96, 128  # pixels on a side
 CHUNK = 64  # photos a worker takes at a time
@@ -111,7 +111,7 @@ def paint_all(jobs: Sequence[tuple[Scene, int, Path]], workers: int | None = Non
     missing = [(scene, seed, Path(path)) for scene, seed, path in jobs if not Path(path).exists()]
     chunks = [missing[i : i + CHUNK] for i in range(0, len(missing), CHUNK)]
     workers = min(workers or os.cpu_count() or 1, len(chunks))
-    with tqdm(
+    with progress_bar(
         total=len(jobs), initial=len(jobs) - len(missing), desc="photos", unit="photo", disable=not progress
     ) as bar:
         if workers <= 1:
