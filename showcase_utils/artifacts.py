@@ -68,17 +68,27 @@ OUTSIDE = {  # settings that name files which a stage reads and no stage made
     "alignment": ("data.annotations", "alignment.pretrained"),
     "evaluation": ("evaluation.others",),
 }
+MODELS = {  # settings that may name a folder or file of weights, which can change under the same name
+    "features": ("encoding.model", "encoding.pretrained"),
+    "alignment": ("alignment.pretrained",),
+    "generation": ("generation.decoder", "generation.spacy_model"),
+    "evaluation": ("evaluation.bertscore_model",),
+}
 INDIFFERENT = {  # settings that change how fast, never what
     "encoding.workers",
     "encoding.engine",
     "encoding.actors",
+    "selection.jobs",
     "generation.jobs",
 }
 NEUTRAL = {  # values at which a stage is the one made before there was the setting
     "encoding.compile": False,
+    "selection.kernel_lr": None,
+    "generation.lrs": {},
     "generation.accumulation": 1,
     "generation.compile": False,
 }
+PHOTO_INDEX = ("index.parquet", "journal.jsonl")  # where a folder of photos has them, they say what is in it
 EMBEDDED = {"encoding.model": "clip", "generation.decoder": "gpt2", "evaluation.bertscore_model": "gpt2"}
 
 
@@ -221,6 +231,7 @@ class Artifacts:
             self.path(name)
             inputs[name] = self._manifest(name)["contents"]
         outside = {key: _stat(self.settings.section(key)) for key in OUTSIDE.get(stage, ())}
+        outside |= {key: files for key in MODELS.get(stage, ()) if (files := _stat_model(self.settings.section(key)))}
         return {"settings": settings, "embedded": embedded, "inputs": inputs, "outside": outside}
 
     def fingerprint(self, stage: str) -> str:
@@ -298,8 +309,19 @@ def _stat(path: str | None) -> list[Any]:
     """Outside files are told apart by size and time of change: hashing gigabytes at every look would take minutes."""
     if path is None or not Path(path).exists():
         return []
-    files = [Path(path), *sorted(Path(path).glob("*.csv"))]
+    index = [Path(path, name) for name in PHOTO_INDEX if Path(path, name).is_file()]
+    files = index or [Path(path), *sorted(Path(path).glob("*.csv"))]
     return [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]
+
+
+def _stat_model(name: str | None) -> list[Any]:
+    """As ``_stat``, for a model's file or all files in its folder; nothing for a name that is neither, as of a hub."""
+    if name is None or name == "embedded":  # the embedded ones are told apart by their contents
+        return []
+    path = Path(name.removeprefix("local-dir:"))
+    files = {file: file.relative_to(path) for file in [path, *sorted(path.rglob("*"))] if file.is_file()}
+    shown = {file: inside for file, inside in files.items() if not any(part.startswith(".") for part in inside.parts)}
+    return [[inside.as_posix(), file.stat().st_size, file.stat().st_mtime_ns] for file, inside in shown.items()]
 
 
 def _difference(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> str:
@@ -313,7 +335,8 @@ def _difference(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> s
         elif prefix == "" and key == "embedded":
             changes.append("the embedded backbone changed")
         elif prefix == "" and key == "outside":
-            changes += [f"the file of {name} changed" for name in after if before.get(name) != after[name]]
+            names = sorted(before.keys() | after.keys())
+            changes += [f"the file of {name} changed" for name in names if before.get(name) != after.get(name)]
         elif isinstance(before, dict) and isinstance(after, dict):
             changes.append(_difference(before, after, f"{prefix}{key}." if prefix or key != "settings" else "."))
         else:

@@ -87,9 +87,11 @@ class Selection(Section):
     profiles: tuple[Literal["img", "text", "img+text"], ...] = ("img", "text", "img+text")
     seeds: tuple[int, ...] = (0,)
     lr: PositiveFloat = 1e-3
+    kernel_lr: PositiveFloat | None = Field(None, description="of α, σ and the scalar b; none: that of the towers")
     batch_size: Positive = 512
     epochs: Positive = 30
     patience: Positive = 5
+    jobs: Annotated[int, Field(ge=0)] = Field(0, description="models that train at once on a CPU; 0: one per core")
     alpha: Annotated[float, Field(gt=0, le=1)] = 0.9
     sigma: PositiveFloat = 0.5
     learn_kernel: bool = Field(True, description="learn α and σ with the towers")
@@ -105,6 +107,7 @@ class Generation(Section):
     )  # fmt: skip
     seeds: tuple[int, ...] = (0,)
     lr: PositiveFloat = 1e-4
+    lrs: dict[str, PositiveFloat] = Field({}, description="of single systems, by name; all others have `lr`")
     batch_size: Positive = Field(32, description="samples of a step, over all processes and micro-batches")
     accumulation: Positive = Field(1, description="micro-batches of a step, for small memories; contrast is within one")
     jobs: Annotated[int, Field(ge=0)] = Field(0, description="systems that train at once on a CPU; 0: one per core")

@@ -74,13 +74,23 @@ def test_workers_do_not_change_what_comes_out(tmp_path):
     assert store(tmp_path, "encoding.workers=5").status("features").state == "fresh"
 
 
-@pytest.mark.parametrize(("key", "neutral"), NEUTRAL.items())
-def test_a_setting_that_came_later_is_in_the_recipe_only_where_it_matters(tmp_path, key, neutral):
+@pytest.mark.parametrize(
+    ("key", "neutral", "other"),
+    [
+        ("encoding.compile", "false", "true"),
+        ("selection.kernel_lr", "null", "0.5"),
+        ("generation.accumulation", "1", "2"),
+        ("generation.compile", "false", "true"),
+        ("generation.lrs", "{}", "{st: 1}"),
+    ],
+)
+def test_a_setting_that_came_later_is_in_the_recipe_only_where_it_matters(tmp_path, key, neutral, other):
+    assert key in NEUTRAL
     section, name = key.split(".")
     stage = {"encoding": "features"}.get(section, section)
-    make_up_to(store(tmp_path), stage)
-    assert name not in json.loads((store(tmp_path).path(stage) / MANIFEST).read_text())["recipe"]["settings"][section]
-    other = {False: "true", 1: "2"}[neutral]
+    before = store(tmp_path, f"{key}={neutral}")
+    make_up_to(before, stage)
+    assert name not in json.loads((before.path(stage) / MANIFEST).read_text())["recipe"]["settings"][section]
     assert f"{key} was None, is" in store(tmp_path, f"{key}={other}").status(stage).why
 
 
@@ -210,3 +220,68 @@ def test_unknown_stage(tmp_path):
 def test_root_from_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("SHOWCASE_ARTIFACTS", str(tmp_path))
     assert Artifacts(load_settings("smoke")).folder == tmp_path / "smoke"
+
+
+def test_models_by_name_add_nothing_to_a_recipe(tmp_path):
+    artifacts = store(tmp_path)
+    make_up_to(artifacts, "evaluation")
+    assert artifacts.recipe("features")["outside"] == artifacts.recipe("generation")["outside"] == {}
+    assert artifacts.recipe("alignment")["outside"] == {"data.annotations": [], "alignment.pretrained": []}
+    named = store(tmp_path, "encoding.model=ViT-B-32", "encoding.pretrained=openai")
+    assert named.recipe("features")["outside"] == {}
+
+
+@pytest.mark.parametrize(
+    ("stage", "key", "prefix"),
+    [
+        ("features", "encoding.model", "local-dir:"),
+        ("alignment", "alignment.pretrained", ""),
+        ("generation", "generation.decoder", ""),
+        ("generation", "generation.spacy_model", ""),
+        ("evaluation", "evaluation.bertscore_model", ""),
+    ],
+)
+def test_weights_that_change_in_their_folder_make_the_stage_stale(tmp_path, stage, key, prefix):
+    folder = tmp_path / "model"
+    (folder / "parts").mkdir(parents=True)
+    weights = folder / "parts" / "model.safetensors"
+    weights.write_bytes(b"one")
+    artifacts = store(tmp_path, f"{key}={prefix}{folder}")
+    make_up_to(artifacts, stage)
+    (folder / ".cache").mkdir()
+    (folder / ".cache" / "downloaded").write_bytes(b"")
+    assert artifacts.status(stage).state == "fresh"
+    before = weights.stat()
+    weights.write_bytes(b"another")  # in place: the folders know nothing of it
+    assert artifacts.status(stage).why == f"the file of {key} changed"
+    weights.write_bytes(b"one")
+    os.utime(weights, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert artifacts.status(stage).state == "fresh"
+    weights.unlink()
+    assert f"the file of {key} changed" in artifacts.status(stage).why
+
+
+def test_a_file_of_weights_that_changes_makes_features_stale(tmp_path):
+    weights = tmp_path / "weights.pt"
+    weights.write_bytes(b"one")
+    artifacts = store(tmp_path, "encoding.model=ViT-B-32", f"encoding.pretrained={weights}")
+    make_up_to(artifacts, "features")
+    assert artifacts.status("features").state == "fresh"
+    weights.write_bytes(b"other")
+    assert artifacts.status("features").why == "the file of encoding.pretrained changed"
+
+
+def test_a_folder_of_photos_is_told_apart_by_its_index(tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "index.parquet").write_bytes(b"one")
+    settings = load_settings("gest", [f"data.images={photos}", "device=cpu"])
+
+    def recipe():
+        return Artifacts(settings, tmp_path / "artifacts").recipe("data")
+
+    before = recipe()
+    (photos / ".unfinished").mkdir()  # as when somebody looks into the store
+    assert recipe() == before
+    (photos / "index.parquet").write_bytes(b"another")
+    assert recipe() != before
