@@ -6,14 +6,16 @@ import asyncio
 import hashlib
 import os
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from tqdm.auto import tqdm
 
 from showcase_utils.config import Download
 from showcase_utils.data.addresses import Guard, RedirectLoop, RefusedAddress, client, opened
+from showcase_utils.data.photo_store import PhotoStore
+from showcase_utils.progress import Bar, progress_bar
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,10 @@ PUBLISHED = {
     ),
     "filter_all_t.json": Published(117_893_558, "eaa68db0cafd100c28ffccce1c605eaa3a72afe0d88bd939cfb265100598f58e"),
 }
+
+
+HEAD_BYTES = 262  # as far as the mark of a tar that is not packed
+PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
 
 
 class DownloadError(ValueError):
@@ -49,8 +55,10 @@ def download_gest(to: Path | str, settings: Download, progress: bool = True) -> 
     """Fetch ``settings.files`` into a folder, one after the other.
 
     A file appears under its name when it is whole and has the published size and sha256; until then it is
-    ``NAME.part``, and the next call goes on where it ends. Files without a known checksum (the tar of photos) are
-    only checked for the length that the server announces. Files that are there already are checked, not fetched.
+    ``NAME.part``, and the next call goes on where it ends, if the server still has the version that it named then
+    (``NAME.part.version``, an ETag or a date). Files without a known checksum (the tar of photos) are only checked for
+    the length that the server announces, and to begin as a tar does. Files that are there already are checked, not
+    fetched.
     Raises ``DownloadError``.
     """
     folder = Path(to).expanduser().resolve()
@@ -68,6 +76,7 @@ class _File:
     def __init__(self, path: Path, settings: Download, progress: bool) -> None:
         self.path = path
         self.part = path.with_name(path.name + ".part")
+        self.version = path.with_name(path.name + ".part.version")
         self.url = settings.base_url.rstrip("/") + "/" + path.name
         self.known = PUBLISHED.get(path.name)
         self.settings = settings
@@ -86,24 +95,26 @@ class _File:
         await self._fetch_whole(http, guard)
         problem = self._problem(self.part)
         if problem and resumed:  # the beginning may stem from another version of the file
-            self.part.unlink()
+            self._drop()
             resumed = False
             await self._fetch_whole(http, guard)
             problem = self._problem(self.part)
         if problem:
             odd = self.path.with_name(self.path.name + ".unexpected")
             os.replace(self.part, odd)
+            self._drop()
             raise DownloadError(
                 f"{self.url}: {problem}; what came is kept as {odd.name}. {self._way_out()} If you know that it is "
                 "right, name it in data.reviews."
             )
         os.replace(self.part, self.path)
+        self._drop()
         return Fetched(self.path, "resumed" if resumed else "downloaded", self.known is not None)
 
     async def _fetch_whole(self, http: httpx.AsyncClient, guard: Guard) -> None:
         """Bring ``NAME.part`` to its full length. Failures count anew whenever some bytes have come."""
         failures = 0
-        with tqdm(
+        with progress_bar(
             total=self.total, initial=self._size(), unit="B", unit_scale=True, desc=self.path.name,
             disable=not self.progress,
         ) as bar:  # fmt: skip
@@ -122,28 +133,28 @@ class _File:
                     raise DownloadError(f"{self.url}: {problem}, {failures} times. {self._way_out()}")
                 await asyncio.sleep(min(self.settings.backoff * 2 ** (failures - 1), self.settings.max_wait))
 
-    async def _go_on(self, http: httpx.AsyncClient, guard: Guard, bar: tqdm) -> bool:
+    async def _go_on(self, http: httpx.AsyncClient, guard: Guard, bar: Bar) -> bool:
         """One request for what is missing; whether the file is whole then."""
         begin = self._size()
         if self.total is not None and begin == self.total:
             return True
+        known = self.version.read_text(encoding="latin-1") if begin and self.version.exists() else ""
         headers = {"Range": f"bytes={begin}-"} if begin else {}
+        headers |= {"If-Range": known} if known else {}
         async with opened(http, guard, self.url, headers) as response:
-            status = response.status_code
+            status, version = response.status_code, _version(response)
             if status == 416 and self.known is None and _range(response) == (None, begin):
                 self.total = begin  # nothing is missing: the last run ended just before the file got its name
                 return True
-            if (status == 206 and _range(response)[0] != begin) or status == 416:
-                self.part.unlink(missing_ok=True)  # not what was asked for: from the beginning
+            other = status == 206 and (_range(response)[0] != begin or known and version and version != known)
+            if other or status == 416:
+                self._drop()  # not what was asked for: from the beginning
                 bar.reset(self.total)
                 return False
             if status in (408, 429) or status >= 500:
                 raise httpx.TransportError(f"HTTP {status}")
             if status not in (200, 206):
                 raise DownloadError(f"{self.url}: HTTP {status}. {self._way_out()}")
-            if status == 200:
-                begin = 0  # a server that knows no ranges sends everything
-                bar.reset(self.total)
             announced = _range(response)[1] if status == 206 else _length(response)
             if self.known is None:
                 self.total = announced
@@ -151,14 +162,36 @@ class _File:
                 raise DownloadError(
                     f"{self.url}: {announced} bytes, the published file has {self.known.bytes}. {self._way_out()}"
                 )
+            parts = _with_head(response.aiter_raw())
+            first = await anext(parts, b"")
+            if status == 200:  # the whole file, from the start: of a server that knows no ranges, or a new version
+                if problem := self._wrong_beginning(first):  # seen before anything that is here is written over
+                    raise DownloadError(f"{self.url}: {problem}. {self._way_out()}")
+                begin = 0
+                bar.reset(self.total)
+                self._drop()
+                self.version.write_text(version, encoding="latin-1")
             with self.part.open("ab" if begin else "wb") as file:
-                async for part in response.aiter_raw():  # as it comes: nothing is lost when it is cut
-                    file.write(part)
+                while first:  # as it comes: nothing is lost when it is cut
+                    file.write(first)
                     file.flush()  # so that a kill loses nothing that has come
-                    bar.update(len(part))
+                    bar.update(len(first))
                     if self.total is not None and file.tell() > self.total:
                         break
+                    first = await anext(parts, b"")
         return self.total is None or self._size() >= self.total
+
+    def _drop(self) -> None:
+        self.part.unlink(missing_ok=True)
+        self.version.unlink(missing_ok=True)
+
+    def _wrong_beginning(self, head: bytes) -> str:
+        """What shows at once that a file is not the one that was asked for; empty if nothing does."""
+        if head.lstrip()[:1] == b"<":
+            return f"a web page came, which begins with {head.lstrip()[:40]!r}"
+        if is_tar(self.path.name) and not (head.startswith(PACKED) or head[257:262] == b"ustar"):
+            return f"not a tar: it begins with {head[:16]!r}"
+        return ""
 
     def _size(self) -> int:
         return self.part.stat().st_size if self.part.exists() else 0
@@ -168,9 +201,9 @@ class _File:
         size = path.stat().st_size
         if self.total is not None and size != self.total:
             return f"it has {size} bytes instead of {self.total}"
-        if self.known is None:
-            return ""
         with path.open("rb") as file:
+            if self.known is None:
+                return self._wrong_beginning(file.read(HEAD_BYTES))
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         return (
             "" if sha256 == self.known.sha256 else f"its sha256 is {sha256}, the published file's {self.known.sha256}"
@@ -181,6 +214,39 @@ class _File:
             "Addresses die: give another one with `--set download.base_url=https://…/`, or get the file in some other "
             f"way and put it at {self.path}; it is checked and taken as it is. (download.files says which are wanted.)"
         )
+
+
+def is_tar(name: str) -> bool:
+    """Whether a file of ``download.files`` is a tar of photos."""
+    return re.search(r"\.(tar(\.(gz|bz2|xz))?|tgz)$", name, re.IGNORECASE) is not None
+
+
+def unpack(tar: Path, photos: PhotoStore, settings: Download, progress: bool = True) -> None:
+    """Take over the photos of a fetched tar, unless that was done to its end before. Raises what ``adopt`` does."""
+    mark, size = tar.with_name(tar.name + ".unpacked"), str(tar.stat().st_size)
+    if not (mark.exists() and mark.read_text() == size):
+        photos.adopt(tar, settings, progress)
+        mark.write_text(size)
+
+
+async def _with_head(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same bytes; the first part has at least ``HEAD_BYTES`` of them, if there are so many."""
+    head = b""
+    async for part in parts:
+        if len(head) < HEAD_BYTES:
+            head += part
+            if len(head) >= HEAD_BYTES:
+                yield head
+        else:
+            yield part
+    if 0 < len(head) < HEAD_BYTES:
+        yield head
+
+
+def _version(response: httpx.Response) -> str:
+    """What ``If-Range`` may hold to name the version that came; empty if the server does not say."""
+    tag = response.headers.get("etag", "")
+    return tag if tag.startswith('"') else response.headers.get("last-modified", "")
 
 
 def _range(response: httpx.Response) -> tuple[int | None, int | None]:

@@ -3,7 +3,7 @@
 | answer | what follows |
 |---|---|
 | 200 and a picture | ``ok`` |
-| 200 and something else | ``not an image``, whatever type the server says it has |
+| 200 and something else, whatever type the server says it has | again, later and later; in the end ``not an image`` |
 | 403, 404, 410 | ``expired``, at once |
 | 408, 429, 5xx, a cut or slow connection, no connection | again, later and later; in the end ``unreachable`` |
 | any other answer, too many redirects | ``unreachable``, at once |
@@ -27,7 +27,6 @@ from pathlib import Path
 
 import httpx
 import pyarrow as pa
-from tqdm.auto import tqdm
 
 from showcase_utils.config import Download
 from showcase_utils.data.addresses import Guard, RedirectLoop, RefusedAddress, client, opened
@@ -35,11 +34,12 @@ from showcase_utils.data.gest import batches
 from showcase_utils.data.images import PLAIN_NAME
 from showcase_utils.data.photo_files import Judged, judge, quiet_about_large_pictures
 from showcase_utils.data.photo_store import PhotoStore, printable
+from showcase_utils.progress import progress_bar
 
 GONE = (403, 404, 410)
 PASSING = (408, 429)  # and 5xx
 FAILURES_IN_A_ROW = 100  # that many photos without an answer: the network is down, not the photos
-TRIED_AGAIN = ("unreachable", "refused")
+TRIED_AGAIN = ("unreachable", "refused", "not an image", "too large")
 PHOTO_TABLE = pa.schema({"image_id": pa.large_string(), "url": pa.large_string()})
 
 
@@ -82,7 +82,7 @@ def fetch_photos(
 ) -> dict[str, int]:
     """Fetch the photos that ``store`` knows nothing about; how many photos of the table have which status now.
 
-    ``photos``: as from ``photos_named``. ``again``: also those that were unreachable or refused before.
+    ``photos``: as from ``photos_named``. ``again``: also all that failed before, apart from those that are expired.
     What the store knows when the process dies is not fetched again.
     Raises ``ValueError`` if a hundred photos in a row get no answer at all.
     """
@@ -138,7 +138,7 @@ class _Run:
         )
         with (
             ThreadPoolExecutor(2, thread_name_prefix="decode") as self.decoders,
-            tqdm(total=len(photos), initial=known, unit="photo", disable=not self.progress) as self.bar,
+            progress_bar(total=len(photos), initial=known, unit="photo", disable=not self.progress) as self.bar,
         ):
             async with client(self.guard, self.settings) as self.http:
                 try:
@@ -172,7 +172,10 @@ class _Run:
         for attempt in range(self.settings.retries + 1):
             pause, http = min(self.settings.backoff * 2**attempt, self.settings.max_wait), None
             try:
-                return await self._try(photo)
+                judged, http = await self._try(photo)
+                # A cut body need not show it, and a busy host may answer with a page: both may pass.
+                if judged.status != "not an image" or attempt == self.settings.retries:
+                    return judged, http
             except RefusedAddress as error:
                 return Judged("refused", note=str(error)), None
             except RedirectLoop as error:

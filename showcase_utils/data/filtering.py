@@ -1,7 +1,9 @@
-"""GEST-s1, splits by user, histories, and the check that no history gives a target away (paper, section 3)."""
+"""GEST-s1, splits by user, and histories (paper, section 3)."""
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from hashlib import blake2b
 
@@ -10,7 +12,9 @@ import pandas as pd
 
 from showcase_utils.data.frames import without_cycle_collector
 
-CHANCE_WORDS = 5  # shorter texts ("Good food") are alike by chance, between people who never read each other
+# Google shows a review in two languages, with one mark in front of either.
+_TRANSLATION = re.compile(r"\((?:translated by google|original)\)", re.IGNORECASE)
+_NOT_LETTERS = re.compile(r"[\W_]+")
 
 
 def gest_s1(reviews: pd.DataFrame, available_image_ids: Collection[str], min_reviews_per_user: int = 2) -> pd.DataFrame:
@@ -73,17 +77,27 @@ def split_users(user_ids: Iterable[str], fractions: Sequence[float] = (0.8, 0.1,
     return pd.Series(splits, index=pd.Index(users, name="user_id"), name="split", dtype="str")
 
 
+def gone_ids(reviews: pd.DataFrame, available_image_ids: Collection[str]) -> list[list[str]]:
+    """Of each review the photos that are not available: ``history`` links reviews by them, too."""
+    available = frozenset(available_image_ids)
+    return [[image_id for image_id in ids if image_id not in available] for ids in reviews["image_ids"]]
+
+
 def history(reviews: pd.DataFrame, limit: int | None = None) -> pd.Series:
     """For each review the ids of the user's other reviews that may be known when it is written about.
 
     Left out are reviews of the same business (repeat visits), with the same words, or with a photo in common: they
-    would give the target away. Times are not published, so the order is that of the file; at most ``limit``.
-    Index: ``review_id``; values: lists of ``review_id``.
+    would give the target away. Words are the same if they differ in letter case, accents, punctuation, white space or
+    characters that cannot be seen only, or if one review has them as the translation or original of the other's.
+    Photos are those of ``image_ids`` and, if there, of ``gone_ids``. Times are not published, so the order is that of
+    the file; at most ``limit``. Index: ``review_id``; values: lists of ``review_id``.
     """
-    fingerprint = fingerprints(reviews["text"].tolist()).tolist()
-    columns = [reviews[name].tolist() for name in ("review_id", "business_id", "image_ids")]
+    ids, businesses, photos = (reviews[name].tolist() for name in ("review_id", "business_id", "image_ids"))
+    if "gone_ids" in reviews:
+        gone = [ids if type(ids) is list else [] for ids in reviews["gone_ids"]]  # a visit to come has none
+        photos = [[*left, *lost] for left, lost in zip(photos, gone, strict=True)]
     with without_cycle_collector():
-        rows = list(zip(*columns, fingerprint, strict=True))
+        rows = list(zip(ids, businesses, photos, map(fingerprints, reviews["text"].tolist()), strict=True))
         histories: list[list[str]] = [[] for _ in rows]
         for positions in reviews.groupby("user_id", sort=False).indices.values():
             if len(positions) == 1:
@@ -94,83 +108,21 @@ def history(reviews: pd.DataFrame, limit: int | None = None) -> pd.Series:
                 for other_id, other_business, other_photos, other_words in own:
                     if len(known) == limit:
                         break
-                    if other_business != business and other_words != words and target.isdisjoint(other_photos):
+                    if other_business != business and words.isdisjoint(other_words) and target.isdisjoint(other_photos):
                         known.append(other_id)
     index = pd.Index(reviews["review_id"], name="review_id")
     return pd.Series(histories, index=index, name="history", dtype="object")
 
 
-def history_entries(histories: pd.Series, reviews: pd.DataFrame) -> pd.DataFrame:
-    """Histories in long form, for ``leaks``: one row per history review of a sample.
+def fingerprints(text: str) -> frozenset[int]:
+    """A number for the words of a text, or two for a text and its translation; good within one process.
 
-    ``histories``: lists of review ids, one per row of ``reviews`` as ``history`` gives them. Columns: ``sample``, the
-    position of the sample; ``words``, the fingerprint of the text; ``business_id``; ``image_ids``.
+    Only letters and digits count, without case and accents; all that can be seen where there are none of them.
     """
-    told = [review_id for known in histories for review_id in known]
-    place = {review_id: number for number, review_id in enumerate(reviews["review_id"].tolist())}
-    position = np.array([place[review_id] for review_id in told], dtype=np.int64)
-    return pd.DataFrame(
-        {
-            "sample": np.repeat(np.arange(len(histories)), [len(known) for known in histories]),
-            "words": fingerprints(reviews["text"].tolist())[position],
-            "business_id": reviews["business_id"].array.take(position),
-            "image_ids": reviews["image_ids"].to_numpy()[position],
-        }
-    )
-
-
-def published_entries(histories: pd.Series) -> pd.DataFrame:
-    """The same for histories of ``filter_all_t.json``: lists of ``[review_id, text]``, in which photos are not told."""
-    told = [pair for pairs in histories for pair in pairs]
-    return pd.DataFrame(
-        {
-            "sample": np.repeat(np.arange(len(histories)), [len(pairs) for pairs in histories]),
-            "words": fingerprints([text for _, text in told]),
-            "business_id": pd.array([review_id.rpartition("_")[2] for review_id, _ in told], dtype="str"),
-            "image_ids": [[] for _ in told],
-        }
-    )
-
-
-def leaks(samples: pd.DataFrame, entries: pd.DataFrame) -> pd.DataFrame:
-    """How many samples a history gives away: ``leak, rows, share``.
-
-    ``samples``: a reviews frame, with ``split`` if it has one. ``entries``: ``history_entries`` or
-    ``published_entries`` of them. The first three kinds give a sample its own target. ``text in the history of
-    another split`` lets training read what a test asks for. ``text in another history`` is what leave-one-out
-    histories do by their nature. These last two look at texts of at least ``CHANCE_WORDS`` words.
-    """
-    split = samples["split"] if "split" in samples else pd.Series("", index=samples.index, dtype="str")
-    words, owner = fingerprints(samples["text"].tolist()), entries["sample"].to_numpy()
-    own_business = entries["business_id"].array == samples["business_id"].array.take(owner)
-    own_photos = samples["image_ids"].to_numpy()[owner]
-    with without_cycle_collector():
-        own_photo = [not set(own).isdisjoint(ids) for own, ids in zip(own_photos, entries["image_ids"], strict=True)]
-
-    long = np.array(
-        [len(text.split(maxsplit=CHANCE_WORDS)) >= CHANCE_WORDS for text in samples["text"].tolist()], dtype=bool
-    )
-    read, read_elsewhere = long & np.isin(words, entries["words"]), np.zeros(len(samples), dtype=bool)
-    for name in split.unique():
-        inside = (split == name).to_numpy()
-        read_elsewhere |= ~inside & np.isin(words, entries["words"][inside[owner]])
-    splits_of_user = samples["user_id"].map(split.groupby(samples["user_id"]).nunique())
-
-    counts = {
-        "own text in the history": len(np.unique(owner[entries["words"].to_numpy() == words[owner]])),
-        "own business in the history": len(np.unique(owner[np.asarray(own_business, dtype=bool)])),
-        "own photo in the history": len(np.unique(owner[np.array(own_photo, dtype=bool)])),
-        "user in more than one split": int((splits_of_user > 1).sum()),
-        "text in the history of another split": int((long & read_elsewhere).sum()),
-        "text in another history": int(read.sum()),
-    }
-    table = pd.DataFrame({"leak": list(counts), "rows": list(counts.values())})
-    return table.assign(share=table["rows"] / max(len(samples), 1))
-
-
-def fingerprints(texts: list[str]) -> np.ndarray:
-    """Equal numbers for texts that differ in letter case and white space only; good within one process."""
-    return np.array([hash(" ".join(text.casefold().split())) for text in texts], dtype=np.int64)
+    parts = _TRANSLATION.split(text) if "(" in text else [text]
+    folded = [part if part.isascii() else unicodedata.normalize("NFKD", part) for part in parts]
+    letters = [_NOT_LETTERS.sub("", part).casefold() or "".join(part.split()) for part in folded]
+    return frozenset(hash(part) for part in letters if part)
 
 
 def _size(reviews: pd.DataFrame) -> dict[str, int]:

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,11 @@ from showcase_utils.data.frames import (
     to_table,
     without_cycle_collector,
 )
-from showcase_utils.data.rows import Rejected, first_url, judge
+from showcase_utils.data.rows import Accepted, Rejected, first_url, judge, judge_plain
 from showcase_utils.data.streams import Block, blocks
 
-RAW_CHARACTERS = 500  # how much of a rejected row is kept
+RAW_CHARACTERS, RAW_TAIL = 500, 150  # how much of a rejected row is kept, and how much of that from its end
+AT_ONCE = 64  # rows that are judged together; a row that is not plain has the others of its group judged singly
 
 
 @dataclass
@@ -36,27 +38,48 @@ class Batch:
     ``[review_id, text]``) are kept only if they were asked for.
     """
 
-    reviews: list[tuple[str, str, str, int, str]] = field(default_factory=list)
+    review_ids: list[str] = field(default_factory=list)
+    user_ids: list[str] = field(default_factory=list)
+    business_ids: list[str] = field(default_factory=list)
+    ratings: list[int] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
     image_ids: list[list[str]] = field(default_factory=list)
     pics: list[list[Any]] = field(default_factory=list)
     splits: list[str] = field(default_factory=list)
     histories: list[list[list[str]]] = field(default_factory=list)
     rejects: list[tuple[str, int, str, str]] = field(default_factory=list)
 
+    def add(self, review_ids: list[str], rows: Accepted, split: str, everything: bool) -> None:
+        """Append accepted rows and the ids that they got."""
+        self.review_ids += review_ids
+        self.user_ids += rows.users
+        self.business_ids += rows.businesses
+        self.ratings += rows.ratings
+        self.texts += rows.texts
+        self.image_ids += rows.image_ids
+        if everything:
+            self.pics += rows.pics
+            if split:
+                self.splits += [split] * len(review_ids)
+                self.histories += rows.histories
+
     def review_table(self) -> pa.Table:
         """``REVIEW_SCHEMA``, without ``image_ids``, which are better kept as the lists that they are."""
         schema = REVIEW_SCHEMA.remove(REVIEW_SCHEMA.get_field_index("image_ids"))
-        return to_table(self.reviews, schema)
+        columns = [self.review_ids, self.user_ids, self.business_ids, self.ratings, self.texts]
+        return pa.table([pa.array(values, kind) for values, kind in zip(columns, schema.types, strict=True)], schema)
 
     def photos(self) -> list[tuple[str, str, str, str]]:
         """Rows of ``PHOTO_SCHEMA``: one per photo of a review, with the first address that the file gives."""
         rows = []
-        for review, ids, pics in zip(self.reviews, self.image_ids, self.pics, strict=True):
+        for review_id, business_id, ids, pics in zip(
+            self.review_ids, self.business_ids, self.image_ids, self.pics, strict=True
+        ):
             urls: dict[str, str] = {}
             for pic in pics:
-                if type(pic) is dict:
-                    urls.setdefault(pic["id"], first_url(pic.get("url")))
-            rows += [(image_id, review[0], review[2], urls.get(image_id, "")) for image_id in ids]
+                if type(pic) is dict and not urls.get(pic["id"]):
+                    urls[pic["id"]] = first_url(pic.get("url"))
+            rows += [(image_id, review_id, business_id, urls.get(image_id, "")) for image_id in ids]
         return rows
 
     def reject_table(self) -> pa.Table:
@@ -124,7 +147,7 @@ def batches(path: Path | str, everything: bool = True, progress: bool = True) ->
     ``everything``: with the photos as given, the splits and the histories, not only what a review consists of.
     """
     path = Path(path).expanduser()
-    seen: dict[str, int] = {}
+    seen = _Seen()
     for block in blocks(path, progress):
         yield _batch(block, path.name, everything, seen)
 
@@ -143,45 +166,78 @@ def locate(data: Data, world: Path | None) -> tuple[Path, Path | None]:
     return data.reviews, data.images
 
 
-def _batch(block: Block, name: str, everything: bool, seen: dict[str, int]) -> Batch:
+@dataclass
+class _Seen:
+    """What was accepted, in numbers only: the marks of review ids by their hashes, and of pairs that came again.
+
+    A mark is 64 bits of what a review says, compared only among reviews of one pair, so that this is plenty. Two ids
+    of one hash, should that ever happen, cost the later one its plain id and nothing else.
+    """
+
+    marks: dict[int, int] = field(default_factory=dict)
+    repeated: dict[str, tuple[set[int], Iterator[int]]] = field(default_factory=dict)
+
+    def name_all(self, rows: Accepted) -> list[str] | None:
+        """The ids of some accepted rows; ``None`` if one of their pairs has come before: then ask for each."""
+        review_ids = [f"{user}_{business}" for user, business in zip(rows.users, rows.businesses, strict=True)]
+        keys = list(map(hash, review_ids))
+        if len(set(keys)) < len(keys) or not self.marks.keys().isdisjoint(keys):
+            return None
+        self.marks.update(zip(keys, _marks(rows), strict=True))
+        return review_ids
+
+    def name(self, row: Accepted) -> str:
+        """The id of a single accepted row; ``""`` if it says the same as an earlier one."""
+        review_id, (mark,) = f"{row.users[0]}_{row.businesses[0]}", _marks(row)
+        if (key := hash(review_id)) not in self.marks:
+            self.marks[key] = mark
+            return review_id
+        known, visits = self.repeated.setdefault(review_id, ({self.marks[key]}, count(2)))
+        if mark in known:
+            return ""
+        known.add(mark)
+        numbered = next(name for visit in visits if hash(name := f"{review_id}_{visit}") not in self.marks)
+        self.marks[hash(numbered)] = mark
+        return numbered
+
+
+def _marks(rows: Accepted) -> Iterable[int]:
+    """With the lengths of both ids: ``a`` at ``b_2`` does not repeat the second visit of ``a`` at ``b``."""
+    lengths = map(len, rows.users), map(len, rows.businesses)
+    return map(hash, zip(*lengths, rows.ratings, rows.texts, map(tuple, rows.image_ids), strict=True))
+
+
+def _batch(block: Block, name: str, everything: bool, seen: _Seen) -> Batch:
     batch = Batch()
-    source = f"{name}:{block.split}" if block.split else name
-    add_review, add_image_ids = batch.reviews.append, batch.image_ids.append
-    for number, raw in enumerate(block.rows, start=block.first):
-        try:
-            review_id, user, business, rating, text, ids, history, row = judge(raw)
-            # Compared only among reviews with the same id, so that 64 bits are plenty.
-            mark = hash((user, rating, text, *ids))
-            if review_id in seen:
-                review_id = _repeat_visit(review_id, mark, seen)
-        except Rejected as rejected:
-            if raw.strip() or block.split:  # a blank line is not a row, nothing between two commas is one
-                reason = str(rejected)
-                if block.torn and reason.startswith("not valid"):
-                    reason = "cut off at the end of the file"
-                excerpt = raw[:RAW_CHARACTERS].strip().decode("utf-8", "backslashreplace")
-                batch.rejects.append((source, number, reason, excerpt))
+    for begin in range(0, len(block.rows), AT_ONCE):
+        some = block.rows[begin : begin + AT_ONCE]
+        rows = judge_plain(some)
+        review_ids = None if rows is None else seen.name_all(rows)
+        if review_ids is not None:
+            batch.add(review_ids, rows, block.split, everything)
             continue
-        seen[review_id] = mark
-        add_review((review_id, user, business, rating, text))
-        add_image_ids(ids)
-        if everything:
-            batch.pics.append(row["pics"])
-            if block.split:
-                batch.splits.append(block.split)
-                batch.histories.append(history)
+        for number, raw in enumerate(some, start=block.first + begin):
+            try:
+                row = judge(raw)
+                if not (review_id := seen.name(row)):
+                    raise Rejected("duplicate row")
+                batch.add([review_id], row, block.split, everything)
+            except Rejected as rejected:
+                if raw.strip() or block.split:  # a blank line is not a row, nothing between two commas is one
+                    reason = str(rejected)
+                    if block.torn and reason.startswith("not valid"):
+                        reason = "cut off at the end of the file"
+                    source = f"{name}:{block.split}" if block.split else name
+                    batch.rejects.append((source, number, reason, _excerpt(raw)))
     return batch
 
 
-def _repeat_visit(base: str, mark: int, seen: dict[str, int]) -> str:
-    """The review id of one more visit; ``Rejected`` if it says the same as an earlier one."""
-    review_id, visit = base, 1
-    while review_id in seen:
-        if seen[review_id] == mark:
-            raise Rejected("duplicate row")
-        visit += 1
-        review_id = f"{base}_{visit}"
-    return review_id
+def _excerpt(raw: bytes) -> str:
+    """A rejected row, or its beginning and its end: what is wrong with a row may be in its last bytes."""
+    raw = raw.strip()
+    if len(raw) > RAW_CHARACTERS:
+        raw = raw[: RAW_CHARACTERS - RAW_TAIL] + " … ".encode() + raw[-RAW_TAIL:]
+    return raw.decode("utf-8", "backslashreplace")
 
 
 def _review_frame(tables: list[pa.Table], image_ids: list[list[str]]) -> pd.DataFrame:

@@ -23,9 +23,9 @@ from pathlib import Path
 
 import pandas as pd
 from PIL import Image
-from tqdm.auto import tqdm
 
 from showcase_utils.data.photo_index import entries, has_index
+from showcase_utils.progress import progress_bar
 
 MAX_PIXELS = 89_478_485  # Pillow's own limit against decompression bombs
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
@@ -174,7 +174,7 @@ def statuses(
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # file_status looks at the size itself
         some = [image_ids[begin : begin + AT_ONCE] for begin in range(0, len(image_ids), AT_ONCE)]
         found: list[tuple[str, str]] = []
-        with tqdm(total=len(image_ids), unit="photo", disable=not progress) as bar:
+        with progress_bar(total=len(image_ids), unit="photo", disable=not progress) as bar:
             for answers in pool.map(lambda ids: [files.status(image_id) for image_id in ids], some):
                 found += answers
                 bar.update(len(answers))

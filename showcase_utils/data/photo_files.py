@@ -33,12 +33,12 @@ class Judged:
         return replace(self, content=b"")
 
 
-def judge(content: bytes, max_pixels: int, decode: bool = True) -> Judged:
+def judge(content: bytes, max_pixels: int, decode: bool = True, as_it_is: bool = False) -> Judged:
     """Decode a photo wholly and say what it is; without ``decode`` a JPEG that has its end is believed.
 
     A JPEG in RGB or grey is kept byte for byte. Anything else that is a picture (PNG, WebP, GIF, BMP, CMYK) becomes
-    an RGB JPEG, on white where it is transparent, and ``note`` says so. The size in pixels is looked at before any
-    pixel is decoded.
+    an RGB JPEG, on white where it is transparent, and ``note`` says so; ``as_it_is``: it is only noted. The size in
+    pixels is looked at before any pixel is decoded.
     """
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
@@ -48,7 +48,9 @@ def judge(content: bytes, max_pixels: int, decode: bool = True) -> Judged:
             plain = image.format in ("JPEG", "MPO") and image.mode in ("RGB", "L")
             if decode or not plain or not content.endswith(ENDS["JPEG"]):
                 image.load()
-            return _kept(content, image) if plain else _re_encoded(content, image)
+            if plain or as_it_is:
+                return _kept(content, image, "" if plain else f"{image.format} {image.mode} kept as it is")
+            return _re_encoded(content, image)
     except Image.DecompressionBombError as error:
         return Judged("too large", note=str(error))
     except UnidentifiedImageError:

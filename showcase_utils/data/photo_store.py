@@ -18,26 +18,29 @@ import os
 import shutil
 import tarfile
 import zlib
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import count
 from pathlib import Path, PurePosixPath
 
 import filelock
 import pyarrow as pa
-from tqdm.auto import tqdm
 
 from showcase_utils.config import Download
 from showcase_utils.data.images import PLAIN_NAME, JpegFiles
 from showcase_utils.data.photo_files import Judged, judge, quiet_about_large_pictures
 from showcase_utils.data.photo_index import JOURNAL, STATUSES, entries, fold_journal
+from showcase_utils.progress import progress_bar
 
 PENDING = 32  # photos of a folder or tar that are in memory at a time
+SUFFIXES = (".jpg", ".jpeg", ".png")  # of photos that are taken over, in any letter case
 
 
 class PhotoStore:
     """The photos of a folder and their index; a context manager, for one process at a time.
 
+    A photo whose file is gone, or not as long as the index says, is forgotten when the store is opened.
     Raises ``ValueError`` if another process has the store open.
     """
 
@@ -52,7 +55,9 @@ class PhotoStore:
         self._unfinished = self.folder / ".unfinished"
         shutil.rmtree(self._unfinished, ignore_errors=True)
         self._unfinished.mkdir()
+        self._fresh_names = count()
         self._files = JpegFiles(self.folder)
+        self._damaged: set[str] = set()
         self._fold_journal()
         self._statuses = self._read_statuses()
         self._journal = (self.folder / JOURNAL).open("ab", buffering=0)
@@ -94,7 +99,7 @@ class PhotoStore:
     def keep(self, image_id: str, content: bytes) -> None:
         """Write a photo, all of it or nothing; ``record`` says afterwards that it is there."""
         path = self.path(image_id)  # first, for it refuses ids that are not plain names
-        fresh = self._unfinished / f"{image_id}.part"
+        fresh = self._fresh()
         fresh.write_bytes(content)
         self._appear(fresh, path)
 
@@ -120,32 +125,42 @@ class PhotoStore:
     def adopt(self, source: Path | str, limits: Download, progress: bool = True) -> dict[str, int]:
         """Take over the photos of a folder, by hard links, or of a tar, as it is read; how many have which status.
 
-        The store's own folder may be given: files without an entry get one. Photos that the store knows are left out.
-        Whole JPEGs are known by their beginning and end; ``limits.decode_adopted`` decodes each of them instead.
+        Files are called ``{id}.jpg``, ``.jpeg`` or ``.png``. A good photo replaces whatever the store knows of it but
+        ``ok``; what is no photo gets an entry only if nothing was known. Whole JPEGs are known by their beginning and
+        end; ``limits.decode_adopted`` decodes each of them instead. The store's own folder may be given: files without
+        an entry get one. A photo that lies there is somebody's original: it stays byte for byte, also where one from
+        elsewhere would be re-encoded; only a file that is no photo gives way to a good one.
         Raises ``FileNotFoundError``, and ``ValueError`` for a file that is not a tar or is damaged; what was read
         until then stays.
         """
         source = Path(source).expanduser().resolve()
         if not source.exists():
             raise FileNotFoundError(f"{source}: no such folder or tar of photos")
+        if source != self.folder:
+            self.adopt(self.folder, limits, progress=False)  # first, so that no original is taken for missing
         jobs = self._jobs_of_folder(source, limits) if source.is_dir() else self._jobs_of_tar(source, limits)
         counts: dict[str, int] = {}
-        pending: deque[tuple[str, Future[Judged]]] = deque()
+        pending: dict[str, Future[Judged]] = {}
 
         def finish_one() -> None:
-            image_id, future = pending.popleft()
-            judged = future.result()
-            self.record(image_id, judged.status, judged)
-            counts[judged.status] = counts.get(judged.status, 0) + 1
+            image_id = next(iter(pending))
+            judged = pending.pop(image_id).result()
+            damaged = source == self.folder and image_id in self._damaged  # to be fetched anew, so nothing is noted
+            if judged.status == "ok" or not (damaged or self.status(image_id)):
+                self.record(image_id, judged.status, judged)
+                counts[judged.status] = counts.get(judged.status, 0) + 1
 
         with (
             quiet_about_large_pictures(),
             ThreadPoolExecutor(4) as pool,
-            tqdm(unit="photo", desc=f"taking over {source.name}", disable=not progress) as bar,
+            progress_bar(unit="photo", desc=f"taking over {source.name}", disable=not progress) as bar,
         ):
             try:
                 for image_id, job in jobs:
-                    pending.append((image_id, pool.submit(job)))
+                    while image_id in pending:  # two files of one name: the second only if the first is no photo
+                        finish_one()
+                    if not self._known(image_id):
+                        pending[image_id] = pool.submit(job)
                     if len(pending) >= PENDING:
                         finish_one()
                     bar.update()
@@ -155,13 +170,13 @@ class PhotoStore:
         return counts
 
     def _jobs_of_folder(self, source: Path, limits: Download) -> Iterator[tuple[str, Callable[[], Judged]]]:
-        own = source == self.folder
-        files = self._files if own else JpegFiles(source)
-        for image_id in sorted(files):
-            if self._known(image_id) or (image_id in self._files and not own):
-                continue
-            path = Path(files[image_id])
-            yield image_id, lambda image_id=image_id, path=path: self._take_file(image_id, path, limits)
+        for place, folders, names in os.walk(source):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(names):
+                image_id, suffix = os.path.splitext(name)
+                if suffix.lower() in SUFFIXES and not self._known(image_id):
+                    path = Path(place, name)
+                    yield image_id, lambda image_id=image_id, path=path: self._take_file(image_id, path, limits)
 
     def _jobs_of_tar(self, source: Path, limits: Download) -> Iterator[tuple[str, Callable[[], Judged]]]:
         try:
@@ -186,7 +201,7 @@ class PhotoStore:
             ) from None
 
     def _known(self, image_id: str) -> bool:
-        return self._statuses.get(image_id) in ("ok", "not an image", "too large")
+        return self._statuses.get(image_id) == "ok"
 
     def _take_file(self, image_id: str, path: Path, limits: Download) -> Judged:
         if not PLAIN_NAME.fullmatch(image_id):
@@ -196,17 +211,18 @@ class PhotoStore:
         return self._take(image_id, path.read_bytes(), limits, path)
 
     def _take(self, image_id: str, content: bytes, limits: Download, path: Path | None = None) -> Judged:
-        judged = judge(content, limits.max_pixels, limits.decode_adopted)
-        if judged.status != "ok":
-            return judged
+        own = path == self.path(image_id)
+        judged = judge(content, limits.max_pixels, limits.decode_adopted, as_it_is=own)
+        if judged.status != "ok" or own:
+            return judged.without_content()
         if judged.content is not content or path is None:
             self.keep(image_id, judged.content)
-        elif path != self.path(image_id):
+        else:
             self._link(path, image_id)
         return judged.without_content()
 
     def _link(self, path: Path, image_id: str) -> None:
-        fresh = self._unfinished / f"{image_id}.part"
+        fresh = self._fresh()
         try:
             os.link(path, fresh)
         except OSError as error:
@@ -215,6 +231,9 @@ class PhotoStore:
             shutil.copyfile(path, fresh)  # another disk, or a file system without links
         self._appear(fresh, self.path(image_id))
 
+    def _fresh(self) -> Path:
+        return self._unfinished / f"{next(self._fresh_names)}.part"
+
     def _appear(self, fresh: Path, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.replace(fresh, path)
@@ -222,9 +241,17 @@ class PhotoStore:
         self._files.add(path)
 
     def _read_statuses(self) -> dict[str, str]:
-        """Statuses by id; a photo whose file somebody removed is forgotten."""
-        found = entries(self.folder, ["image_id", "status"])
-        return {image_id: status for image_id, status in found if status != "ok" or image_id in self._files}
+        """Statuses by id; a photo whose file somebody removed, shortened or replaced is forgotten."""
+        found = {}
+        for image_id, status, size in entries(self.folder, ["image_id", "status", "bytes"]):
+            if status != "ok":
+                found[image_id] = status
+            elif image_id in self._files:
+                if os.stat(self._files[image_id]).st_size == size:
+                    found[image_id] = status
+                else:
+                    self._damaged.add(image_id)
+        return found
 
     def _fold_journal(self) -> None:
         fold_journal(self.folder, self._unfinished / "index.part")
@@ -237,7 +264,7 @@ def _id_of_member(member: tarfile.TarInfo) -> tuple[str, str]:
         return member.name, "tar member: a link or a device, not a file"
     if path.is_absolute() or ".." in path.parts or "\\" in member.name:
         return member.name, "tar member: its path leads out of the tar"
-    if path.suffix.lower() not in (".jpg", ".jpeg") or not PLAIN_NAME.fullmatch(path.stem):
+    if path.suffix.lower() not in SUFFIXES or not PLAIN_NAME.fullmatch(path.stem):
         return member.name, "tar member: not called {id}.jpg"
     return path.stem, ""
 

@@ -114,11 +114,14 @@ def review_lengths(reviews: pd.DataFrame) -> pd.Series:
 
 
 def reject_summary(rejects: pd.DataFrame, characters: int = 160) -> pd.DataFrame:
-    """Rejects by reason, the commonest first: ``rows``, and line and beginning of the first such row."""
+    """Rejects by reason, the commonest first: ``rows``, and line, beginning and end of the first such row."""
+
+    def ends(raw: str) -> str:
+        return raw if len(raw) <= characters else f"{raw[: characters // 2]} … {raw[-characters // 2 :]}"
+
     grouped = rejects.groupby("reason", sort=False)
-    table = pd.DataFrame(
-        {"rows": grouped.size(), "line": grouped["line"].first(), "example": grouped["raw"].first().str[:characters]}
-    )
+    examples = grouped["raw"].first().map(ends)
+    table = pd.DataFrame({"rows": grouped.size(), "line": grouped["line"].first(), "example": examples})
     return table.sort_values(["rows", "line"], ascending=[False, True])
 
 

@@ -16,10 +16,11 @@ import pandas as pd
 
 from .city import Offer
 from .scenes import Scene
-from .visits import Review, World
+from .visits import Review, World, streams
 
 PHOTO_URL = "https://lh5.googleusercontent.com/p/{id}"
 MALFORMED_SHARE, DUPLICATE_SHARE = 0.001, 0.0005  # of the reviews, on top of them
+BREAKAGES = ("cut off", "no user", "no stars")
 ANNOTATORS = ("annotator_1", "annotator_2", "annotator_3")
 ERROR_RATES = (0.04, 0.10)
 ANNOTATION_COLUMNS = ("review_id", "sentence", "image_id", "annotator", "label")
@@ -43,28 +44,33 @@ def _published_row(review: Review) -> dict:
     }
 
 
-def _malformed(review: Review, kind: int) -> str:
-    """A row as broken files have them: cut off, without its user, or without stars."""
+def _line(review: Review, fault: str) -> str:
+    """A row of ``image_review_all.json``, or what broken files have in its place."""
     row = _published_row(review)
-    if kind == 0:
+    if fault == "cut off":
         line = json.dumps(row)
         return line[: len(line) * 2 // 3]
-    if kind == 1:
+    if fault == "no user":
         del row["user_id"]
-    else:
+    if fault == "no stars":
         row["rating"] = None
     return json.dumps(row)
 
 
-def published_lines(world: World, rng: np.random.Generator) -> list[str]:
-    """The rows of ``image_review_all.json``, shuffled, with a few duplicates and malformed lines among them."""
+def _disorder(world: World, rng: np.random.Generator) -> list[tuple[int, str]]:
+    """For each line of the file which review it is, and its fault: ``again`` is a second line of the same review."""
     count = len(world.reviews)
-    lines = [json.dumps(_published_row(review)) for review in world.reviews]
+    lines = [(i, "" if world.reviews[i].text else "no words") for i in range(count)]
     again = rng.choice(count, size=max(1, round(DUPLICATE_SHARE * count)), replace=False)
     broken = rng.choice(count, size=max(3, round(MALFORMED_SHARE * count)), replace=False)
-    lines += [lines[i] for i in again]
-    lines += [_malformed(world.reviews[i], number % 3) for number, i in enumerate(broken)]
+    lines += [(i, lines[i][1] or "again") for i in again.tolist()]
+    lines += [(i, BREAKAGES[number % len(BREAKAGES)]) for number, i in enumerate(broken.tolist())]
     return [lines[i] for i in rng.permutation(len(lines))]
+
+
+def published_lines(world: World, rng: np.random.Generator) -> list[str]:
+    """The rows of ``image_review_all.json``, shuffled, with a few duplicates and malformed lines among them."""
+    return [_line(world.reviews[i], fault) for i, fault in _disorder(world, rng)]
 
 
 def living(world: World, dead_share: float, rng: np.random.Generator) -> set[str]:
@@ -126,7 +132,11 @@ def _menu(offers: Iterable[Offer]) -> str:
 
 
 def truth_frames(world: World, alive: set[str], rates: dict[str, float]) -> dict[str, pd.DataFrame]:
-    """The tables of ``truth/``, by file name; scenes, tastes, voices and menus are JSON strings."""
+    """The tables of ``truth/``, by file name; scenes, tastes, voices and menus are JSON strings.
+
+    ``rows`` has the lines of the published file in their order: whose review each is, how it was rated, how many
+    words and photos it has, and its fault, if it has one.
+    """
     photos, sentences, orders = [], [], []
     for review in world.reviews:
         key = {"review_id": review.review_id, "visit": review.visit}
@@ -155,9 +165,20 @@ def truth_frames(world: World, alive: set[str], rates: dict[str, float]) -> dict
         }
         for r in world.restaurants
     ]  # fmt: skip
+    files = streams(world.seed)["files"]
+    living(world, 0.0, files)  # the lines are drawn after the living photos
+    published = [(world.reviews[i], fault) for i, fault in _disorder(world, files)]
+    rows = [
+        {
+            "review_id": review.review_id, "visit": review.visit, "user_id": review.user_id,
+            "business_id": review.business_id, "rating": review.rating, "words": len((review.text or "").split()),
+            "photos": len(review.photos), "fault": fault,
+        }
+        for review, fault in published
+    ]  # fmt: skip
     annotators = [{"annotator": name, "error_rate": rate} for name, rate in rates.items()]
     tables = {"photos": photos, "sentences": sentences, "orders": orders, "users": users, "businesses": businesses,
-              "annotators": annotators}  # fmt: skip
+              "annotators": annotators, "rows": rows}  # fmt: skip
     return {name: pd.DataFrame(rows) for name, rows in tables.items()}
 
 

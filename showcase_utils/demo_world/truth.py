@@ -15,7 +15,7 @@ import pandas as pd
 from .naming import Mention, find_mentions, names
 from .scenes import Scene
 
-TABLES = ("photos", "sentences", "orders", "users", "businesses", "annotators")
+TABLES = ("photos", "sentences", "orders", "users", "businesses", "annotators", "rows")
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class Truth:
     photos: image_id, business_id, user_id, review_id, visit, kind, scene, alive. sentences: review_id, visit, index,
     sentence, kind (photo, unpictured, generic, other), scene, image_ids. orders: review_id, visit, kind, scene.
     users: user_id, visits, tastes, voice. businesses: business_id, cuisine, …, menus. annotators: annotator,
-    error_rate.
+    error_rate. rows, the lines of the published file in their order: review_id, visit, user_id, business_id, rating,
+    words, photos, fault (empty for a good row).
     """
 
     photos: pd.DataFrame
@@ -34,6 +35,7 @@ class Truth:
     users: pd.DataFrame
     businesses: pd.DataFrame
     annotators: pd.DataFrame
+    rows: pd.DataFrame
 
     @cached_property
     def _scenes(self) -> dict[str, Scene]:

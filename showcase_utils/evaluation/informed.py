@@ -21,7 +21,7 @@ from showcase_utils.demo_world.visits import FOCUS, TASTE
 from showcase_utils.demo_world.writing import ASPECT_OF
 from showcase_utils.evaluation.known_world import EDIBLE, tastes_of
 from showcase_utils.metric import Floats
-from showcase_utils.selection.build import Method, score
+from showcase_utils.selection.build import Choice, Method, score
 from showcase_utils.selection.pools import Pools
 
 INFORMED, PAST = Method("informed", "truth"), Method("past", "truth")
@@ -68,11 +68,12 @@ def past_scores(truth: Truth, pools: Pools, k: int, split: str = "test") -> pd.D
 def _scores_of_best(pools: Pools, method: Method, worth: Callable[[int], Floats], k: int, split: str) -> pd.DataFrame:
     """Scores of the ``k`` candidates of each row that are worth most, (n,) by row; ties go to the first."""
     rows = pools.rows(split)
+    worths = [worth(row) for row in rows]
     picks = np.full((len(rows), k), -1, dtype=np.int64)
-    for place, row in enumerate(rows):
-        best = np.argsort(-worth(row), kind="stable")[:k]
+    for place, values in enumerate(worths):
+        best = np.argsort(-values, kind="stable")[:k]
         picks[place, : len(best)] = best
-    return score(pools, rows, method, picks, k)
+    return score(pools, rows, method, Choice(picks, worths), k)
 
 
 def _makings(scene: Scene) -> Floats:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 
@@ -189,15 +191,59 @@ def test_http_and_private_addresses_are_refused_by_default(server, answering, ge
     assert not server.requests
 
 
+def tar_of(*names: str, content: bytes = CONTENT) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for name in names:
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
+
+
 def test_files_without_a_checksum(server, get, tmp_path):
+    plain = tar_of("a.bin")
+    packed = gzip.compress(plain)
     (tmp_path / "to").mkdir()
-    (tmp_path / "to/google-images.tar.gz.part").write_bytes(CONTENT)  # killed just before it got its name
-    server.answer("/gest/google-images.tar.gz", ranges(CONTENT))
-    server.answer("/gest/other.tar", ranges(CONTENT, cut_at=1000, cuts=1))
+    (tmp_path / "to/google-images.tar.gz.part").write_bytes(packed)  # killed just before it got its name
+    server.answer("/gest/google-images.tar.gz", ranges(packed))
+    server.answer("/gest/other.tar", ranges(plain, cut_at=1000, cuts=1))
     found = get(files=("google-images.tar.gz", "other.tar"))
     assert [(file.how, file.checked) for file in found] == [("resumed", False), ("downloaded", False)]
-    assert (tmp_path / "to/google-images.tar.gz").read_bytes() == (tmp_path / "to/other.tar").read_bytes() == CONTENT
+    assert (tmp_path / "to/google-images.tar.gz").read_bytes() == packed
+    assert (tmp_path / "to/other.tar").read_bytes() == plain
     assert server.hits["/gest/google-images.tar.gz"] == 1
+
+
+@pytest.mark.parametrize("body", [b"<html>the data have moved</html>", b"  <!doctype html>" + bytes(5000), CONTENT])
+def test_what_is_no_tar_is_refused(server, answering, get, tmp_path, body):
+    server.answer("/gest/photos.tar", answering(200, body))
+    with pytest.raises(DownloadError, match="(web page|not a tar).*download.base_url"):
+        get(files=("photos.tar",))
+    assert not (tmp_path / "to/photos.tar").exists()
+
+
+def test_two_versions_of_a_file_never_mix(server, get, tmp_path):
+    old, new = tar_of("a.bin"), tar_of("a.bin", "b.bin", content=CONTENT[::-1])
+
+    def changed_on_the_way(handler, hit):
+        content, tag = (old, '"v1"') if hit == 1 else (new, '"v2"')
+        begin = int(handler.headers.get("Range", "bytes=0-")[6:-1])
+        if handler.headers.get("If-Range", tag) != tag:
+            begin = 0  # as the standard asks
+        handler.send_response(206 if begin else 200)
+        handler.send_header("ETag", tag)
+        handler.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
+        handler.send_header("Content-Length", str(len(content) - begin))
+        handler.end_headers()
+        handler.wfile.write(content[begin:60_000] if hit == 1 else content[begin:])
+        handler.close_connection = True
+
+    server.answer("/gest/photos.tar", changed_on_the_way)
+    get(files=("photos.tar",))
+    assert (tmp_path / "to/photos.tar").read_bytes() == new
+    assert [path.name for path in (tmp_path / "to").iterdir()] == ["photos.tar"]
+    assert server.requests[1][1]["If-Range"] == '"v1"'
 
 
 def test_another_range_than_asked_for_is_not_appended(server, answering, get, tmp_path):
@@ -207,10 +253,10 @@ def test_another_range_than_asked_for_is_not_appended(server, answering, get, tm
         answering(206, CONTENT[501:], content_range=f"bytes 501-{len(CONTENT) - 1}/{len(CONTENT)}")(handler, hit)
 
     (tmp_path / "to").mkdir()
-    (tmp_path / "to/other.tar.part").write_bytes(CONTENT[:500])
-    server.answer("/gest/other.tar", shifted)
-    get(files=("other.tar",))
-    assert (tmp_path / "to/other.tar").read_bytes() == CONTENT
+    (tmp_path / "to/other.bin.part").write_bytes(CONTENT[:500])
+    server.answer("/gest/other.bin", shifted)
+    get(files=("other.bin",))
+    assert (tmp_path / "to/other.bin").read_bytes() == CONTENT
 
 
 PATIENCE = 120  # seconds until a process that a test starts is given up

@@ -143,14 +143,70 @@ def test_a_truncated_last_line_is_told_from_bad_json(published, cut):
     assert rejects[["line", "reason"]].to_numpy().tolist() == [[2, "cut off at the end of the file"]]
 
 
-def test_a_truncated_object_of_splits_keeps_what_came_before(published):
-    path = published.splits(train=[published.row()], test=[published.row(user_id="2"), published.row(user_id="3")])
-    path.write_bytes(path.read_bytes()[:-40])
+def test_an_object_of_splits_that_is_cut_off_anywhere_is_an_error(published):
+    """Whole splits would be missing: nobody should take what is left for the data set."""
+    path = published.splits(
+        train=[published.row(), published.row(user_id="2")], val=[published.row(user_id="3")], test=[]
+    )
+    whole = path.read_bytes()
+    assert len(read(path)[0]) == 3
+    for end in range(len(whole.rstrip()) - 1, whole.index(b"]"), -7):
+        path.write_bytes(whole[:end])
+        with pytest.raises(ValueError, match="filter_all_t.json.*download the file again"):
+            read(path)
+    path.write_bytes(whole[: whole.index(b"}, {") + 1])  # just behind a whole row
+    with pytest.raises(ValueError, match="cut off in 'train'"):
+        read(path)
+
+
+def test_a_split_that_is_missing_is_named(published):
+    path = published.splits(train=[published.row()], validation=[published.row(user_id="2")])
+    with pytest.raises(ValueError, match="filter_all_t.json.*test"):
+        read(path)
+
+
+@pytest.mark.parametrize("depth", [900, 990, 1000, 1023, 1100])
+@pytest.mark.parametrize("user", ["", '"user_id": 114937200137348359038, '])
+def test_bombs_of_every_depth_are_rows_that_are_rejected(published, depth, user):
+    bomb = f'{{{user}"x": {"[" * depth}{"]" * depth}}}'.encode()
+    path = published.lines(published.row(), bomb, published.row(user_id="2"))
     reviews, rejects = read(path)
-    assert len(reviews) == 2
-    assert rejects[["source", "line", "reason"]].to_numpy().tolist() == [
-        ["filter_all_t.json:test", 2, "cut off at the end of the file"]
-    ]
+    assert len(reviews) == 2 and rejects["line"].tolist() == [2]
+
+
+@pytest.mark.parametrize("first", [b"[1, 2]", b"[" * 3000 + b"]" * 3000, b"null", b'"text"'])
+def test_the_first_line_has_no_rules_of_its_own(published, first):
+    reviews, rejects = read(published.lines(first, published.row()))
+    assert len(reviews) == 1 and rejects["line"].tolist() == [1]
+
+
+def test_many_visits_to_one_place_are_told_apart_in_linear_time(published):
+    texts = [f"Visit number {n}" for n in range(300)]
+    rows = [published.row(review_text=text) for text in texts]
+    reviews, rejects = read(published.lines(*rows, *rows))
+    base = reviews["review_id"].iloc[0]
+    assert reviews["review_id"].tolist() == [base] + [f"{base}_{n}" for n in range(2, 301)]
+    assert rejects["reason"].tolist() == ["duplicate row"] * 300
+
+
+def test_an_id_that_looks_like_a_later_visit_is_no_duplicate(published):
+    rows = [published.row(business_id="b_2"), published.row(business_id="b", review_text="X")]
+    reviews, rejects = read(published.lines(*rows, published.row(business_id="b")))
+    assert rejects.empty and reviews["review_id"].is_unique and reviews["business_id"].tolist() == ["b_2", "b", "b"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"user_id": " "}, "user_id|character"),
+        ({"business_id": "\u200b"}, "business_id|character"),
+        ({"review_text": "\u200b\u200d"}, "no text"),
+        ({"pics": [{"id": "a\ud83d"}, {"id": "a\ud83e"}]}, "photo"),
+    ],
+)
+def test_what_cannot_be_seen_is_no_id_and_no_text(published, changes, reason):
+    reviews, rejects = read(published.lines(published.row(user_id="1"), published.row(**changes)))
+    assert len(reviews) == 1 and rejects["reason"].str.contains(reason).all() and len(rejects) == 1
 
 
 def test_odd_elements_of_a_split_are_rejected_rows(published):

@@ -75,13 +75,13 @@ def test_the_profile_of_the_readme(run, folder):
     statuses = pd.read_parquet(data / "images.parquet", columns=["status"])["status"].value_counts().to_dict()
     assert statuses.keys() == {*fates, "missing"} and statuses["missing"] == 3
     s1 = load_reviews(data / "s1.parquet")
-    assert 0 < len(s1) < ROWS and f"{len(s1)} reviews; the stage holds {len(s1)}" in printed
+    assert 0 < len(s1) < ROWS and f"{ROWS} reviews read, {len(s1)} in GEST-s1" in printed
 
 
 def test_the_file_of_splits_without_photos(run, folder):
     profile = readme_profile().replace("image_review_all.json", "filter_all_t.json")
     printed, data = run(re.sub(r"^  images:.*\n", "", profile, flags=re.M))
-    assert f"{ROWS} reviews; the stage holds {ROWS}" in printed
+    assert f"{ROWS} reviews read, {ROWS} in GEST-s1" in printed
     assert re.search(r"^GEST-s2 +\d+ +600 ", printed, re.M)
     published = json.loads((folder / "filter_all_t.json").read_text())
     splits = load_reviews(data / "s1.parquet")["split"].value_counts().to_dict()

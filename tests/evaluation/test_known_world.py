@@ -34,7 +34,9 @@ def truth():
         {"user_id": ["ann", "bob"], "tastes": [json.dumps(tastes(shrimp=2.0, beef=-2.0)), json.dumps(tastes(beef=2.0))]}
     )
     empty = pd.DataFrame()
-    return Truth(photos=photos, sentences=empty, orders=empty, users=users, businesses=empty, annotators=empty)
+    return Truth(
+        photos=photos, sentences=empty, orders=empty, users=users, businesses=empty, annotators=empty, rows=empty
+    )
 
 
 def frame(*rows):
