@@ -6,8 +6,10 @@ Paper, section 3: annotators labelled about 1,000 reviews, 9,930 pairs, split 8:
 from __future__ import annotations
 
 import base64
+import csv
 import html
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,25 +28,54 @@ THUMBNAIL = 240  # pixels
 def read_annotations(path: str | Path) -> pd.DataFrame:
     """The labels of a CSV with columns review_id, sentence, image_id, annotator, label (1: the sentence describes it).
 
-    Raises ``ValueError`` that names the missing column, or the line of a label other than 0 or 1, of an empty field,
-    or of a second label by one annotator for one pair.
+    ``path`` may also be a folder of such files, one per annotator. Raises ``ValueError`` that names the file for one
+    that is missing, empty, not UTF-8 or without a column, and the line too for a record with too few or too many
+    fields, a label other than 0 or 1, an empty field, or a second label by one annotator for one pair.
     """
     path = Path(path)
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-    if missing := [name for name in COLUMNS if name not in frame.columns]:
-        raise ValueError(f"{path.name}: no column {', '.join(missing)}; needed are {', '.join(COLUMNS)}")
-    frame = frame[COLUMNS]
+    files = sorted(path.glob("*.csv")) if path.is_dir() else [path]
+    if not files:
+        raise ValueError(f"no .csv file in the folder {path}: put there what the annotators saved")
+    frame = pd.concat([_read(file) for file in files], ignore_index=True)
     for wrong, what in (
         (~frame["label"].isin(["0", "1"]), "label {label!r} is neither 0 nor 1"),
-        ((frame == "").any(axis=1), "an empty field"),
+        ((frame[COLUMNS] == "").any(axis=1), "an empty field"),
         (frame.duplicated([*PAIR, "annotator"]), "annotator {annotator!r} labels this pair a second time"),
     ):
         if wrong.any():
             row = frame[wrong].iloc[0]
-            raise ValueError(f"{path.name}, record {row.name + 2}: {what.format(**row)}")
-    if frame.empty:
+            raise ValueError(f"{row['file']}, line {row['line']}: {what.format(**row)}")
+    return frame[COLUMNS].assign(label=frame["label"].astype(np.int64))
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """One file's labels as text, each with its file and the line on which it starts; every field is accounted for."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            header = next(reader, [])
+            if missing := [name for name in COLUMNS if name not in header]:
+                raise ValueError(f"{path.name}: no column {', '.join(missing)}; needed are {', '.join(COLUMNS)}")
+            rows, line = [], reader.line_num + 1
+            for fields in reader:
+                if fields and len(fields) != len(header):
+                    raise ValueError(
+                        f"{path.name}, line {line}: {len(fields)} fields for {len(header)} columns; a sentence with a "
+                        'comma or a quote stands in quotes: "Good, ""really"" good"'
+                    )
+                if fields:
+                    record = dict(zip(header, fields, strict=True))
+                    rows.append((path.name, line, *(record[name] for name in COLUMNS)))
+                line = reader.line_num + 1
+    except FileNotFoundError:
+        raise ValueError(f"no annotations in {path}: data.annotations names the CSV, or a folder of them") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path.name} is not UTF-8 ({error.reason}): save it as 'CSV UTF-8'") from None
+    except csv.Error as error:
+        raise ValueError(f"{path.name}, line {reader.line_num}: not valid CSV: {error}") from None
+    if not rows:
         raise ValueError(f"{path.name}: no labels")
-    return frame.assign(label=frame["label"].astype(np.int64))
+    return pd.DataFrame(rows, columns=["file", "line", *COLUMNS])
 
 
 def majority_vote(annotations: pd.DataFrame) -> pd.DataFrame:
@@ -82,29 +113,36 @@ def split_by_review(pairs: pd.DataFrame, seed: int, shares: Sequence[float] = (0
     return pairs.assign(split=pairs["review_id"].map(side))
 
 
-def labelling_sheet(
-    reviews: pd.DataFrame, images: pd.DataFrame, path: str | Path, annotator: str, width: int = 240
-) -> int:
+def labelling_sheet(reviews: pd.DataFrame, images: pd.DataFrame, path: str | Path, annotator: str) -> int:
     """Writes an HTML page for labelling the (sentence, photo) pairs of ``reviews``; returns the number of pairs.
 
     The page holds the photos itself and needs no network: tick the sentences that describe the photo, then "save"
-    gives a CSV that ``read_annotations`` reads. Put the files of several annotators together with ``pandas.concat``.
+    gives a CSV that ``read_annotations`` reads, several annotators' together when they lie in one folder. A photo
+    that cannot be read is left out, and the page names it.
     """
-    paths = images[images["status"] == "ok"].set_index("image_id")["path"]
-    blocks, count = [], 0
+    paths = images[images["status"] == "ok"].drop_duplicates("image_id").set_index("image_id")["path"]
+    blocks, unread, count = [], [], 0
     for (review_id, image_ids), sentences in zip(
         reviews[["review_id", "image_ids"]].itertuples(index=False), split_sentences(reviews["text"]), strict=True
     ):
-        for image_id in (key for key in image_ids if key in paths.index):
+        said = list(dict.fromkeys(sentences))  # a pair is labelled once, however often the review says it
+        for image_id in (key for key in dict.fromkeys(image_ids) if key in paths.index):
+            try:
+                photo = _inline(paths[image_id])
+            except Exception:  # Pillow's plugins raise nearly anything on a broken file
+                unread.append(image_id)
+                continue
             ticks = "".join(
-                f'<label><input type="checkbox" data-review="{html.escape(review_id)}" '
-                f'data-image="{html.escape(image_id)}"><span>{html.escape(sentence)}</span></label>'
-                for sentence in sentences
+                f'<label><input type="checkbox" data-review="{_escaped(review_id)}" '
+                f'data-image="{_escaped(image_id)}"><span>{_escaped(sentence)}</span></label>'
+                for sentence in said
             )
-            count += len(sentences)
-            blocks.append(f'<section><img src="{_inline(paths[image_id])}"><div>{ticks}</div></section>')
-    page = _PAGE.replace("ANNOTATOR", html.escape(annotator, quote=True)).replace("SECTIONS", "\n".join(blocks))
-    Path(path).write_text(page, encoding="utf-8")
+            count += len(said)
+            blocks.append(f'<section><img src="{photo}"><div>{ticks}</div></section>')
+    note = f"<p>{len(unread)} photos could not be read: {_escaped(', '.join(unread))}</p>" if unread else ""
+    parts = {"ANNOTATOR": _escaped(annotator), "NOTE": note, "SECTIONS": "\n".join(blocks)}
+    page = re.sub("|".join(parts), lambda match: parts[match[0]], _PAGE)
+    Path(path).write_text(page, encoding="utf-8", newline="")
     return count
 
 
@@ -116,12 +154,17 @@ def _inline(path: str) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
+def _escaped(text: str) -> str:
+    return html.escape(text).replace("\r", "&#13;")  # which a browser would read as a line feed
+
+
 _PAGE = """<!doctype html><meta charset="utf-8"><title>Which sentences describe the photo?</title>
 <style>body{font:16px sans-serif;max-width:900px;margin:auto}section{display:flex;gap:1em;margin:1em 0;
 border-bottom:1px solid #ccc;padding-bottom:1em}label{display:block;margin:.4em 0}header{position:sticky;top:0;
 background:#fff;padding:1em 0}</style>
 <header>Tick every sentence that describes something the photo shows.
 Annotator <input id="who" value="ANNOTATOR"> <button onclick="save()">save</button></header>
+NOTE
 SECTIONS
 <script>
 const quoted = text => '"' + text.replaceAll('"', '""') + '"';

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -21,15 +22,23 @@ Tokenizer = Callable[..., Tensor]
 
 
 class Batch(NamedTuple):
-    """Model inputs. ``rows (r, …)``, of which row i belongs to source ``owners[i]``; rejects are (source, reason)."""
+    """Model inputs. ``rows (r, …)``, of which row i belongs to source ``owners[i]``; rejects are (source, reason).
+
+    ``failure``: why the machine could not prepare the batch. It is not raised in the worker process, because PyTorch
+    wraps such an error in the worker's traceback, and then waits for its workers for seconds.
+    """
 
     rows: Tensor
     owners: list[int]
     rejects: list[tuple[int, str]]
+    failure: str = ""
 
 
 class Photos(Dataset):
-    """Photos through a model's own preprocessing; one that cannot be read is a reject, not an error."""
+    """Photos through a model's own preprocessing; one that is not there or not a photo is a reject, not an error.
+
+    Where it is the machine that fails (memory, disk, network, permissions), the batch is a failure that names the file.
+    """
 
     def __init__(self, sources: Sequence[Photo], preprocess: Callable[[Image.Image], Tensor], size: int) -> None:
         self.sources, self.preprocess, self.size = sources, preprocess, size
@@ -41,6 +50,13 @@ class Photos(Dataset):
                 rows.append(self.preprocess(open_photo(self.sources[index], self.size)))
                 owners.append(index)
             except Exception as error:  # Pillow's plugins raise nearly anything on a broken file
+                if _of_the_machine(error):
+                    failure = (
+                        f"{self.sources[index]} could not be read, and the photo is not to blame "
+                        f"({type(error).__name__}: {error}): see to the disk, the memory or the permissions and run "
+                        "again; what was committed is kept"
+                    )
+                    return Batch(torch.empty(0), [], [], failure)
                 rejects.append((index, _reason(error, self.sources[index])))
         return Batch(torch.stack(rows) if rows else torch.empty(0), owners, rejects)
 
@@ -57,15 +73,23 @@ class Texts(Dataset):
     def __getitems__(self, indices: list[int]) -> Batch:
         texts, owners = [self.sources[index] for index in indices], list(indices)
         if self.whole:
-            # one token more than the context: what is not padding there belongs to a text that is too long
-            longer = self.tokenizer(["", *texts], context_length=self.context_length + 1)[:, -1]
             parts = [
                 (owner, part)
-                for owner, text, last in zip(indices, texts, longer[1:], strict=True)
-                for part in ([text] if last == longer[0] else _sentences(text))
+                for owner, text, fits in zip(indices, texts, self._fit(texts), strict=True)
+                for part in ([text] if fits else _sentences(text))
             ]
             owners, texts = [owner for owner, _ in parts], [part for _, part in parts]
         return Batch(self.tokenizer(texts, context_length=self.context_length), owners, [])
+
+    def _fit(self, texts: list[str]) -> list[bool]:
+        """Which texts fit into the context: with room for one token more they get padding, and change in nothing else.
+
+        Comparing both catches tokenizers whose padding is their end token, where the last token alone says nothing.
+        """
+        plain = self.tokenizer(texts, context_length=self.context_length)  # (n, c)
+        roomy = self.tokenizer(["", *texts], context_length=self.context_length + 1)  # (1 + n, c + 1)
+        padding, roomy = roomy[0, -1], roomy[1:]
+        return ((roomy[:, :-1] == plain).all(dim=1) & (roomy[:, -1] == padding)).tolist()
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -125,6 +149,23 @@ def _unchanged(batch: Any) -> Any:
 
 def _sentences(text: str) -> list[str]:
     return next(split_sentences([text])) or [text]
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether an error says that memory ran out, on the device or on the machine."""
+    text = str(error).lower()
+    found = "out of memory" in text or "can't allocate memory" in text
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (isinstance(error, RuntimeError) and found)
+
+
+def _of_the_machine(error: Exception) -> bool:
+    """Whether reading failed for a reason outside of the photo, which another try may not meet.
+
+    Pillow's own errors have no number; an invalid seek (EINVAL) comes from what a broken photo says of itself.
+    """
+    if isinstance(error, OSError):
+        return error.errno not in (None, errno.ENOENT, errno.EINVAL)
+    return out_of_memory(error)
 
 
 def _reason(error: Exception, source: Photo) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
 from showcase_utils.encoding.alignment import AlignmentClassifier
 from showcase_utils.encoding.features import FeatureStore
+from showcase_utils.progress import progress_bar
 
 CHUNK = 1000  # reviews scored at a time: their features are in memory, no more
 
@@ -27,7 +27,7 @@ def score_pairs(
     Returns sentence_id, image_id, confidence. ``texts`` holds the features of ``sentences`` by sentence_id.
     """
     frames = [pd.DataFrame({"sentence_id": [], "image_id": [], "confidence": np.empty(0, np.float32)})]
-    with tqdm(total=len(reviews), unit=" reviews", disable=not progress) as bar:
+    with progress_bar(total=len(reviews), unit=" reviews", disable=not progress) as bar:
         for pairs, count in _pairs_by_chunk(reviews, sentences, photos):
             confidence = phi.score(photos[pairs["image_id"]], texts[pairs["sentence_id"]])
             frames.append(pairs.assign(confidence=confidence))

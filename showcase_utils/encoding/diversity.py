@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from showcase_utils.encoding.features import FeatureStore
-from showcase_utils.resampling import percentile_bounds, resampled_means
+from showcase_utils.resampling import group_weights, percentile_bounds
 
 GROUPS = {"business": "business_id", "user": "user_id"}
 
@@ -14,9 +14,10 @@ GROUPS = {"business": "business_id", "user": "user_id"}
 def diversity_pairs(reviews: pd.DataFrame, photos: FeatureStore, pairs: int, seed: int) -> pd.DataFrame:
     """Random pairs of photos within one business, between two, within one user's photos, and between two users'.
 
-    Returns ``pairs`` rows each of kind (intra business, inter business, intra user, inter user), group (the business
-    or user, empty for inter), image_a, image_b, same_review, distance = 1 − cosine. A group counts once, however many
-    photos it has: first the group is drawn, then two of its photos; between groups, two groups, then a photo of each.
+    Returns ``pairs`` rows each of kind (intra business, inter business, intra user, inter user), group_a and group_b
+    (the businesses or users of the two photos), image_a, image_b, same_review, distance = 1 − cosine. A group counts
+    once, however many photos it has: first the group is drawn, then two of its photos; between groups, two groups,
+    then a photo of each.
 
     Raises ``ValueError`` when no group has two photos, or when there is one group only.
     """
@@ -27,8 +28,7 @@ def diversity_pairs(reviews: pd.DataFrame, photos: FeatureStore, pairs: int, see
     frames = []
     for name, column in GROUPS.items():
         rows = frame.groupby(column).indices
-        keys = np.array(sorted(rows), dtype=object)
-        members = [rows[key] for key in keys]
+        members = [rows[key] for key in sorted(rows)]
         several = [number for number, rows in enumerate(members) if len(rows) > 1]
         if not several or len(members) < 2:
             raise ValueError(f"visual diversity needs two {name} groups, and one with two photos at least")
@@ -39,19 +39,20 @@ def diversity_pairs(reviews: pd.DataFrame, photos: FeatureStore, pairs: int, see
         between = np.array(
             [[rng.choice(members[a]), rng.choice(members[b])] for a, b in zip(first, second, strict=True)]
         )
-        frames += [_pairs(frame, within, f"intra {name}", keys[drawn]), _pairs(frame, between, f"inter {name}", "")]
+        frames += [_pairs(frame, within, f"intra {name}", column), _pairs(frame, between, f"inter {name}", column)]
     table = pd.concat(frames, ignore_index=True)
     distance = 1 - np.einsum("nd,nd->n", photos[table["image_a"]], photos[table["image_b"]])
     return table.assign(distance=distance.astype(np.float64))
 
 
 def diversity_summary(pairs: pd.DataFrame, seed: int, resamples: int = 1000) -> pd.DataFrame:
-    """Mean distance per kind with its 95 % bootstrap interval; intra kinds are resampled by group, inter by pair."""
+    """Mean distance per kind with its 95 % bootstrap interval, resampled by business or user."""
     rng = np.random.default_rng(seed)
     rows = []
-    for kind, rows_of_kind in pairs.groupby("kind", sort=False):
-        low, high = percentile_bounds(_means(rows_of_kind, rng, resamples))
-        rows.append((kind, len(rows_of_kind), rows_of_kind["distance"].mean(), low, high))
+    for name in GROUPS:
+        for kind, means in _means(pairs, name, rng, resamples).items():
+            distance = pairs.loc[pairs["kind"] == kind, "distance"]
+            rows.append((kind, len(distance), distance.mean(), *percentile_bounds(means)))
     return pd.DataFrame(rows, columns=["kind", "pairs", "mean", "low", "high"]).set_index("kind")
 
 
@@ -64,22 +65,23 @@ def diversity_claim(pairs: pd.DataFrame, seed: int, resamples: int = 1000) -> pd
     rng = np.random.default_rng(seed)
     rows = []
     for name in GROUPS:
-        inter, intra = (pairs[pairs["kind"] == f"{side} {name}"] for side in ("inter", "intra"))
-        low, high = percentile_bounds(_means(inter, rng, resamples) - _means(intra, rng, resamples))
-        ranks = pd.concat([inter["distance"], intra["distance"]]).rank().to_numpy()[: len(inter)]
+        inter, intra = (pairs.loc[pairs["kind"] == f"{side} {name}", "distance"] for side in ("inter", "intra"))
+        means = _means(pairs, name, rng, resamples)
+        low, high = percentile_bounds(means[f"inter {name}"] - means[f"intra {name}"])
+        ranks = pd.concat([inter, intra]).rank().to_numpy()[: len(inter)]
         chance = (ranks.sum() - len(inter) * (len(inter) + 1) / 2) / (len(inter) * len(intra))  # Mann and Whitney's U
-        difference = inter["distance"].mean() - intra["distance"].mean()
-        rows.append((name, difference, low, high, chance, bool(low > 0)))
+        rows.append((name, inter.mean() - intra.mean(), low, high, chance, bool(low > 0)))
     columns = ["groups", "difference", "low", "high", "inter_is_farther", "reproduced"]
     return pd.DataFrame(rows, columns=columns).set_index("groups")
 
 
-def _pairs(frame: pd.DataFrame, rows: np.ndarray, kind: str, group: np.ndarray | str) -> pd.DataFrame:
+def _pairs(frame: pd.DataFrame, rows: np.ndarray, kind: str, column: str) -> pd.DataFrame:
     a, b = frame.iloc[rows[:, 0]], frame.iloc[rows[:, 1]]
     return pd.DataFrame(
         {
             "kind": kind,
-            "group": group,
+            "group_a": a[column].to_numpy(),
+            "group_b": b[column].to_numpy(),
             "image_a": a["image_id"].to_numpy(),
             "image_b": b["image_id"].to_numpy(),
             "same_review": a["review_id"].to_numpy() == b["review_id"].to_numpy(),
@@ -87,8 +89,22 @@ def _pairs(frame: pd.DataFrame, rows: np.ndarray, kind: str, group: np.ndarray |
     )
 
 
-def _means(pairs: pd.DataFrame, rng: np.random.Generator, resamples: int) -> np.ndarray:
-    """Means over bootstrap resamples ``(resamples,)``; pairs of one group come and go together."""
-    group = pairs["group"].to_numpy(dtype=object)
-    codes = np.arange(len(pairs)) if (group == "").all() else pd.factorize(group)[0]
-    return resampled_means(pairs["distance"].to_numpy(), codes, resamples, rng)
+def _means(pairs: pd.DataFrame, name: str, rng: np.random.Generator, resamples: int) -> dict[str, np.ndarray]:
+    """Per kind of one grouping its means over bootstrap resamples ``(resamples,)``, all kinds from the same draws.
+
+    A pair within a group comes as often as the group is drawn, a pair between two as often as both are: the product.
+    Otherwise one group's peculiar photos, which are in many pairs, would count as that many independent findings.
+    """
+    pairs = pairs[pairs["kind"].isin([f"intra {name}", f"inter {name}"])]
+    ends, groups = pd.factorize(pd.concat([pairs["group_a"], pairs["group_b"]]))
+    first, second = ends[: len(pairs)], ends[len(pairs) :]
+    distance, rows = pairs["distance"].to_numpy(), pairs.groupby("kind", sort=False).indices
+    means: dict[str, list[np.ndarray]] = {kind: [] for kind in rows}
+    for drawn in group_weights(len(groups), resamples, rng):  # (rounds, groups)
+        for kind, of_kind in rows.items():
+            weights = drawn[:, first[of_kind]]  # (rounds, pairs)
+            if kind.startswith("inter"):
+                weights = weights * drawn[:, second[of_kind]]
+            with np.errstate(invalid="ignore"):  # a round without any pair of the kind has no mean: nan
+                means[kind].append(weights @ distance[of_kind] / weights.sum(axis=1))
+    return {kind: np.concatenate(parts) for kind, parts in means.items()}

@@ -27,7 +27,11 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
 
 
 def nearest_photos(clip: Clip, photos: FeatureStore, queries: Sequence[str], k: int) -> tuple[list[list[str]], Floats]:
-    """The ``k`` photos nearest to each query, best first: their ids, and their cosines ``(q, k)``."""
+    """The ``k`` photos nearest to each query, best first: their ids, and their cosines ``(q, k)``.
+
+    Raises ``ValueError`` when the photos' features are of another CLIP than ``clip``.
+    """
+    photos.check(clip.fingerprint)
     ids = photos.ids
     cosine = clip.encode_texts(queries) @ photos[ids].T  # (q, n)
     best = np.argsort(-cosine, axis=1, kind="stable")[:, :k]
@@ -61,6 +65,23 @@ def phi_variants(alignment: Path, features: Path, settings: Alignment, seed: int
         confidence = phi.score(image[test], sentence[test])
         rows[name] = alignment_metrics(label[test], confidence, review[test], phi.threshold, seed)
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def telling_reviews(
+    reviews: pd.DataFrame, sentences: pd.DataFrame, scores: pd.DataFrame, threshold: float, seed: int, each: int = 2
+) -> pd.DataFrame:
+    """Some of ``reviews`` that show what distillation does, drawn at random, up to ``each`` of three kinds, in order:
+
+    some sentences stay, others go, and every photo stays; something stays, but not every photo; nothing stays.
+    """
+    stays = scores[scores["confidence"] >= threshold]
+    kept = sentences["sentence_id"].isin(stays["sentence_id"]).groupby(sentences["review_id"]).mean()
+    share = reviews["review_id"].map(kept)  # of its sentences; nan where there is none to show
+    supported, drawn = set(stays["image_id"]), []
+    whole = reviews["image_ids"].map(supported.issuperset).astype(bool)
+    for kind in ((share > 0) & (share < 1) & whole, (share > 0) & ~whole, share == 0):
+        drawn.append(reviews[kind].sample(frac=1, random_state=seed)[:each])
+    return pd.concat(drawn)
 
 
 def before_and_after(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,9 @@ from showcase_utils.encoding.alignment_metrics import alignment_curves, alignmen
 from showcase_utils.encoding.annotations import fleiss_kappa, majority_vote, split_by_review
 from showcase_utils.encoding.clip import Clip, load_clip
 from showcase_utils.encoding.distillation import distil, distillation_counts, score_pairs
-from showcase_utils.encoding.features import FeatureStore, adopt_features, write_features
+from showcase_utils.encoding.features import FeatureStore, write_features
 from showcase_utils.encoding.sentences import sentence_frame
+from showcase_utils.encoding.takeover import file_mark, text_mark
 
 if TYPE_CHECKING:
     from showcase_utils.encoding.ray_engine import RayClip
@@ -39,7 +41,9 @@ def build_features(
     """Features of the photos, texts and sentences of GEST-s1, and ``sentences.parquet`` and ``rejects.parquet``.
 
     ``out`` may hold a part already: only what is missing is encoded. ``previous`` is an earlier such folder, whose
-    features are taken over where they come from the same encoder.
+    features are taken over where encoder, dtype and content are the same.
+
+    Raises ``ValueError`` when there are photos, but not one of them could be encoded.
     """
     clip = load_clip(settings, device)
     sentences = sentence_frame(s1)
@@ -50,9 +54,15 @@ def build_features(
             ("reviews", s1["review_id"], s1["text"]),
             ("sentences", sentences["sentence_id"], sentences["text"]),
         ):
-            if previous is not None:
-                adopt_features(previous / name, out / name, clip.fingerprint, settings.dtype)
-            _write(clip, engine, out / name, ids, sources, name, progress)
+            earlier = None if previous is None else previous / name
+            store = _write(clip, engine, out / name, ids, sources, name, progress, earlier)
+            if name == "photos" and len(ids) and not len(store):
+                first, reason = store.rejects.iloc[0]
+                shutil.rmtree(out / name)  # rejects would not be tried again
+                raise ValueError(
+                    f"not one of {len(ids)} photos could be encoded ({first}: {reason}): are they still where "
+                    "notebook 01_data_filtering found them (data.images)? Then run this again"
+                )
     sentences.to_parquet(out / "sentences.parquet", index=False)
     rejects = [FeatureStore.open(out / name).rejects for name in STORES]
     pd.concat(rejects, ignore_index=True).to_parquet(out / "rejects.parquet", index=False)
@@ -126,8 +136,7 @@ def _encode_labelled(
 ) -> pd.DataFrame:
     """Stores with what the labelled pairs need beyond ``features``; returns the pairs whose photo can be read."""
     photos, clip = FeatureStore.open(features / "photos"), load_clip(encoding, device)
-    if clip.fingerprint != photos.fingerprint:
-        raise ValueError("the features are of another CLIP than encoding.model: run notebook 02_clip_encoding again")
+    photos.check(clip.fingerprint)
     known = _known_sentences(features)
     paths = images[images["status"] == "ok"].drop_duplicates("image_id").set_index("image_id")["path"]
     new_photos = [key for key in voted["image_id"].unique() if key not in photos and key in paths.index]
@@ -199,6 +208,7 @@ def _write(
     sources: Sequence[str],
     unit: str,
     progress: bool,
+    previous: Path | None = None,
 ) -> FeatureStore:
     settings = clip.settings
     return write_features(
@@ -213,6 +223,8 @@ def _write(
         batch_size=settings.batch_size,
         unit=unit,
         progress=progress,
+        mark=file_mark if unit == "photos" else text_mark,
+        previous=previous,
     )
 
 

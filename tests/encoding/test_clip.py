@@ -1,20 +1,27 @@
 from __future__ import annotations
 
+import copy
+import errno
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import huggingface_hub
 import numpy as np
 import open_clip
 import pytest
 import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
+from safetensors.torch import load_file
 
 from showcase_utils.config import Encoding
+from showcase_utils.encoding import batches
 from showcase_utils.encoding.batches import open_photo
 from showcase_utils.encoding.clip import Clip, load_clip
+from showcase_utils.encoding.sentences import split_sentences
 
 from .conftest import CONTEXT, save_clip, save_small_clip
 
@@ -112,6 +119,60 @@ def test_a_text_that_just_fits_is_not_taken_for_too_long(settings: Encoding, cli
     np.testing.assert_allclose(whole.encode_texts([text]), clip.encode_texts([text]), atol=1e-6)
 
 
+def test_a_text_beyond_the_context_is_found_where_padding_is_the_end_token(clip_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "padded"
+    shutil.copytree(clip_folder, folder)
+    facts = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps(facts | {"pad_token": "</s>"}))
+    settings = Encoding(model=f"local-dir:{folder}", workers=0, long_text="mean_of_sentences")
+    clip = load_clip(settings, "cpu")
+    fits, slightly, long = "great. " * ((CONTEXT - 2) // 2), "great. " * ((CONTEXT - 2) // 2) + "we", LONG
+    assert (clip.tokenizer([fits, "great"]) == 2).sum(dim=1).tolist() == [1, CONTEXT - 2]
+    cut = load_clip(settings.model_copy(update={"long_text": "truncate"}), "cpu").encode_texts([fits, slightly, long])
+    found = clip.encode_texts([fits, slightly, long])
+    changed = np.abs(found - cut).max(axis=1) > 1e-3
+    assert changed.tolist() == [False, True, True]
+    for text, row in ((slightly, found[1]), (long, found[2])):
+        mean = clip.encode_texts(next(split_sentences([text]))).mean(axis=0)
+        np.testing.assert_allclose(row, mean / np.linalg.norm(mean), atol=1e-6)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.EIO, "Input/output error"), OSError(errno.EMFILE, "Too many open files"), PermissionError(13, "no"),
+     OSError(errno.ESTALE, "Stale file handle"), MemoryError(), RuntimeError("Allocator: can't allocate memory")],
+    ids=["disk", "files", "permissions", "network", "memory", "torch's memory"],
+)  # fmt: skip
+def test_what_the_machine_fails_at_is_no_reject(
+    settings: Encoding, photos: list[str], monkeypatch: pytest.MonkeyPatch, workers: int, error: Exception
+) -> None:
+    whole = batches.open_photo
+
+    def failing(source: str, size: int) -> Image.Image:
+        if source == photos[5]:
+            raise error
+        return whole(source, size)
+
+    monkeypatch.setattr(batches, "open_photo", failing)
+    clip = load_clip(settings.model_copy(update={"workers": workers}), "cpu")
+    stream = clip.stream_images(photos, [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]])
+    assert next(stream).indices == [0, 1, 2, 3]
+    with pytest.raises(RuntimeError, match=f"^{photos[5]} could not be read, and the photo is not to blame"):
+        next(stream)
+
+
+def test_what_a_broken_photo_makes_the_system_say_is_a_reject(
+    clip: Clip, photos: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(source: str, size: int) -> Image.Image:
+        raise OSError(errno.EINVAL, "Invalid argument")  # a seek to before the file's beginning
+
+    monkeypatch.setattr(batches, "open_photo", broken)
+    (features,) = clip.stream_images(photos[:1], [[0]])
+    assert features.rejects == [(0, "OSError: [Errno 22] Invalid argument")]
+
+
 def test_out_of_memory_halves_the_batch_and_goes_on(
     clip: Clip, photos: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,12 +264,133 @@ def test_models_that_cannot_be_used_are_refused_before_anything_is_fetched(
         load_clip(Encoding(model=model, pretrained=pretrained), "cpu")
 
 
-def test_openai_weights_under_gelu_are_refused_in_a_folder_too(tmp_path: Path) -> None:
-    save_small_clip(tmp_path / "vit_base.openai")
-    with pytest.raises(ValueError, match='does not say "quick_gelu": true'):
-        load_clip(Encoding(model=f"local-dir:{tmp_path / 'vit_base.openai'}"), "cpu")
-    save_small_clip(tmp_path / "right.openai", quick_gelu=True)
-    assert load_clip(Encoding(model=f"local-dir:{tmp_path / 'right.openai'}"), "cpu").dim == 16
+def save_named(folder: Path, weights: str, **changes: object) -> Encoding:
+    """A small CLIP in ``folder`` whose file of weights has another name."""
+    save_small_clip(folder, **changes)
+    (folder / "open_clip_model.safetensors").rename(folder / weights)
+    return Encoding(model=f"local-dir:{folder}", workers=0)
+
+
+def test_weights_that_are_called_openais_need_quickgelu_in_a_folder(tmp_path: Path) -> None:
+    for name in ("vit_base.openai.safetensors", "ViT-B-32.safetensors", "ViT-L-14-336px.safetensors"):
+        with pytest.raises(ValueError, match='does not say "quick_gelu": true'):
+            load_clip(save_named(tmp_path / name / "wrong", name), "cpu")
+        assert load_clip(save_named(tmp_path / name / "right", name, quick_gelu=True), "cpu").dim == 16
+
+
+def test_the_name_of_a_folder_says_nothing_about_activation(tmp_path: Path) -> None:
+    save_small_clip(tmp_path / "openai-project" / "ViT-B-32")
+    assert load_clip(Encoding(model=f"local-dir:{tmp_path / 'openai-project' / 'ViT-B-32'}"), "cpu").dim == 16
+
+
+SMALL = {
+    "embed_dim": 16,
+    "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 16},
+    "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
+}
+
+
+@pytest.fixture
+def small_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two small models among open_clip's own, with and without QuickGELU."""
+    monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, "Small", SMALL)
+    monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, "Small-quickgelu", SMALL | {"quick_gelu": True})
+
+
+def save_weights(path: Path, **changes: object) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(0)
+    torch.save(open_clip.CLIP(**copy.deepcopy(SMALL), **changes).state_dict(), path)
+    return path
+
+
+def test_a_model_by_name_takes_its_weights_from_a_file(
+    small_names: None, tmp_path: Path, photos: list[str], one_thread: None
+) -> None:
+    path = save_weights(tmp_path / "openai-project" / "mine.pt")
+    clip = load_clip(Encoding(model="Small", pretrained=str(path), workers=0), "cpu")
+    model, _, preprocess = open_clip.create_model_and_transforms("Small", pretrained=str(path))
+    with torch.no_grad():
+        images = model.eval().encode_image(torch.stack([preprocess(Image.open(p)) for p in photos[:2]]), normalize=True)
+    np.testing.assert_array_equal(clip.encode_images(photos[:2]), images.numpy())
+    quick = load_clip(Encoding(model="Small-quickgelu", pretrained=str(path), workers=0), "cpu")
+    assert np.abs(quick.encode_images(photos[:2]) - images.numpy()).max() > 1e-4  # such a file leaves it to the user
+    assert clip.fingerprint != quick.fingerprint
+
+
+@pytest.mark.parametrize("name", ["ViT-B-32.pt", "RN50x4.pt", "ViT-L-14-336px.pt", "vit.openai.bin"])
+def test_a_file_that_is_called_openais_needs_quickgelu(small_names: None, tmp_path: Path, name: str) -> None:
+    path = save_weights(tmp_path / name)
+    with pytest.raises(ValueError, match="trained with QuickGELU, going by their name; use .*=Small-quickgelu"):
+        load_clip(Encoding(model="Small", pretrained=str(path)), "cpu")
+    assert load_clip(Encoding(model="Small-quickgelu", pretrained=str(path)), "cpu").dim == 16
+
+
+def test_openais_torchscript_archives_are_not_run(small_names: None, tmp_path: Path) -> None:
+    torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), tmp_path / "any-name.pt")
+    with pytest.raises(ValueError, match="is a TorchScript archive.*encoding.model=Small-quickgelu with .*=openai"):
+        load_clip(Encoding(model="Small", pretrained=str(tmp_path / "any-name.pt")), "cpu")
+
+
+def test_a_model_of_the_hub_is_read_from_its_cache(
+    clip_folder: Path, clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photos: list[str]
+) -> None:
+    cached = tmp_path / "models--org--small"
+    snapshot = cached / "snapshots" / ("0" * 40)
+    shutil.copytree(clip_folder, snapshot)
+    (cached / "refs").mkdir()
+    (cached / "refs" / "main").write_text("0" * 40)
+    (cached / ".no_exist" / ("0" * 40)).mkdir(parents=True)
+    (cached / ".no_exist" / ("0" * 40) / "config.json").touch()  # what the hub has not is remembered too
+    config = json.loads((snapshot / "open_clip_config.json").read_text())
+    config["model_cfg"]["text_cfg"]["hf_tokenizer_name"] = "org/small"
+    (snapshot / "open_clip_config.json").write_text(json.dumps(config))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    found = load_clip(Encoding(model="hf-hub:org/small", workers=0), "cpu")
+    np.testing.assert_array_equal(found.encode_images(photos[:3]), clip.encode_images(photos[:3]))
+    np.testing.assert_array_equal(found.encode_texts([LONG, "we"]), clip.encode_texts([LONG, "we"]))
+    with pytest.raises(ValueError, match="encoding.model=hf-hub:org/other could not be loaded .*is this its name"):
+        load_clip(Encoding(model="hf-hub:org/other"), "cpu")
+
+
+def test_pickled_weights_are_the_same_weights(clip_folder: Path, clip: Clip, tmp_path: Path) -> None:
+    shutil.copytree(clip_folder, tmp_path / "pickled")
+    weights = tmp_path / "pickled" / "open_clip_model.safetensors"
+    torch.save({"state_dict": load_file(weights)}, tmp_path / "pickled" / "open_clip_pytorch_model.bin")
+    weights.unlink()
+    assert load_clip(Encoding(model=f"local-dir:{tmp_path / 'pickled'}"), "cpu").fingerprint == clip.fingerprint
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def _only_an_optimizer(folder: Path) -> None:
+    (folder / "open_clip_model.safetensors").unlink()
+    weight = torch.nn.Parameter(torch.zeros(2))
+    torch.save(torch.optim.AdamW([weight]).state_dict(), folder / "optimizer.pth")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: _cut(folder / "open_clip_model.safetensors"),
+        lambda folder: (folder / "open_clip_config.json").write_text('{"model_cfg": '),
+        lambda folder: (folder / "open_clip_config.json").write_text("[]"),
+        lambda folder: (folder / "tokenizer.json").write_text("{"),
+        _only_an_optimizer,
+    ],
+    ids=["weights cut", "config cut", "config of another kind", "tokenizer cut", "only an optimizer"],
+)
+def test_a_broken_folder_is_named_with_the_way_out(
+    clip_folder: Path, tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
+    folder = tmp_path / "broken"
+    shutil.copytree(clip_folder, folder)
+    damage(folder)
+    with pytest.raises(ValueError, match=rf"could not be loaded \(.*{folder} must hold open_clip_config.json, .*again"):
+        load_clip(Encoding(model=f"local-dir:{folder}"), "cpu")
 
 
 def test_a_folder_without_weights_is_refused(clip_folder: Path, tmp_path: Path) -> None:

@@ -1,18 +1,27 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import json
 import multiprocessing
 import os
-import shutil
 import signal
+import subprocess
+import sys
+import textwrap
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from showcase_utils.encoding.clip import Features
-from showcase_utils.encoding.features import FeatureStore, StoreError, adopt_features, write_features
+from showcase_utils import progress
+from showcase_utils.config import Encoding
+from showcase_utils.encoding import features
+from showcase_utils.encoding.clip import Clip, Features, load_clip
+from showcase_utils.encoding.features import FeatureStore, StoreError, write_features
+from showcase_utils.encoding.takeover import file_mark, text_mark
 
 DIM = 6
 FORK = multiprocessing.get_context("fork")
@@ -43,9 +52,9 @@ class Encoder:
 
 
 def write(folder: Path, ids: Sequence[str], encoder: Callable | None = None, **changes: object) -> FeatureStore:
-    options = {"dim": DIM, "fingerprint": "f" * 64, "shard_rows": 5, "batch_size": 2, "progress": False, **changes}
-    sources = [f"{key} source" for key in ids]
-    return write_features(folder, ids, sources, encoder or Encoder(), **options)
+    options = {"dim": DIM, "fingerprint": "f" * 64, "shard_rows": 5, "batch_size": 2, "progress": False}
+    sources = changes.pop("sources", None) or [f"{key} source" for key in ids]
+    return write_features(folder, ids, sources, encoder or Encoder(), **(options | changes))
 
 
 def names(n: int) -> list[str]:
@@ -118,14 +127,21 @@ def test_features_of_another_encoder_never_mix(tmp_path: Path) -> None:
 
 
 def test_a_second_writer_gets_a_clear_error(tmp_path: Path) -> None:
-    encoder = Encoder()
+    """Another process, which writes the same store in another interpreter."""
+    program = f"""
+        from pathlib import Path
+        from showcase_utils.encoding.features import write_features
+        write_features(Path({str(tmp_path / "s")!r}), ["a"], ["a"], None, dim={DIM}, fingerprint="f")
+        """
+    encoder, errors = Encoder(), []
 
     def meanwhile(sources: Sequence[str], batches: Sequence[list[int]]) -> Iterator[Features]:
-        with pytest.raises(StoreError, match="another process is writing to the store 's'"):
-            write(tmp_path / "s", names(9))
+        command = [sys.executable, "-c", textwrap.dedent(program)]
+        errors.append(subprocess.run(command, capture_output=True, text=True).stderr)
         yield from encoder(sources, batches)
 
     store = write(tmp_path / "s", names(9), meanwhile)
+    assert "StoreError: another process is writing to the store 's': wait until it has ended" in errors[0]
     assert len(store) == 8 and len(encoder.seen) == 9
     assert len(write(tmp_path / "s", names(10))) == 9  # the lock is free again
 
@@ -135,9 +151,27 @@ def test_features_that_are_not_finite_are_refused(tmp_path: Path) -> None:
         for batch in batches:
             yield Features(np.full((len(batch), DIM), np.nan, np.float32), list(batch), [])
 
-    with pytest.raises(StoreError, match="not finite"):
+    with pytest.raises(StoreError, match="the encoder ffffffffffff gave features that are not finite"):
         write(tmp_path / "s", ["a"], broken)
     assert len(write(tmp_path / "s", ["a"])) == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "indices", "message"),
+    [
+        (np.full((2, DIM), 1e6, np.float32), [0, 1], "not finite in float16"),
+        (np.ones((2, DIM + 1), np.float32), [0, 1], r"of shape \(2, 7\), not \(2, 6\)"),
+        (np.ones((1, DIM), np.float32), [0, 1], r"of shape \(1, 6\), not \(2, 6\)"),
+        (np.ones((1, DIM), np.float32), [0], "of other sources than it was asked for"),
+    ],
+)
+def test_features_that_do_not_fit_the_store_are_refused(
+    tmp_path: Path, rows: np.ndarray, indices: list[int], message: str
+) -> None:
+    encode = lambda sources, batches: iter([Features(rows, indices, [])])  # noqa: E731
+    with pytest.raises(StoreError, match=f"the encoder ffffffffffff gave features .*{message}"):
+        write(tmp_path / "s", ["a", "b"], encode)
+    assert len(FeatureStore.open(tmp_path / "s")) == 0
 
 
 def _flip(path: Path) -> None:
@@ -167,6 +201,43 @@ def test_a_damaged_shard_is_never_read_and_is_made_anew(tmp_path: Path, damage: 
     write(tmp_path / "s", names(17), encoder)
     assert encoder.seen == [f"{key} source" for key in names(17)[5:10]]
     assert contents(tmp_path / "s") == before
+
+
+def test_a_damaged_shard_keeps_its_ids_whatever_else_is_asked_for(tmp_path: Path) -> None:
+    write(tmp_path / "s", names(17))
+    before, encoder = contents(tmp_path / "s"), Encoder()
+    (tmp_path / "s" / "00001.npy").unlink()
+    with pytest.raises(StoreError, match=r"s/00001 is damaged, .*lose 5 ids .*such as \['photo 5', 'photo 6'"):
+        write(tmp_path / "s", ["new 1", "new 2"], encoder)
+    with pytest.raises(StoreError, match=r"lose 1 ids whose sources are not given, such as \['photo 9'\]"):
+        write(tmp_path / "s", [key for key in names(17) if key != "photo 9"], encoder)
+    assert encoder.seen == []
+    store = write(tmp_path / "s", ["new 1", *names(17)], encoder)
+    assert encoder.seen == [f"{key} source" for key in (*names(17)[5:10], "new 1")]
+    after = contents(tmp_path / "s")
+    assert {name: after[name] for name in before if name != "store.json"} == {
+        name: content for name, content in before.items() if name != "store.json"
+    }
+    assert store.ids[-1] == "new 1"
+    _flip(tmp_path / "s" / "00001.json")
+    with pytest.raises(StoreError, match="making it anew would lose 3 ids whose sources are not given: give them too"):
+        write(tmp_path / "s", names(7))
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", '{"format": 2', "null", "[]", "{}", '{"format": 2, "dim": 6}', "\xff", "one shard without its checksum"],
+)
+def test_an_index_that_cannot_be_read_says_what_to_do(tmp_path: Path, content: str) -> None:
+    write(tmp_path / "s", names(7))
+    if content.startswith("one"):
+        index = json.loads((tmp_path / "s" / "store.json").read_text())
+        del index["shards"][1]["features"]
+        content = json.dumps(index)
+    (tmp_path / "s" / "store.json").write_bytes(content.encode("latin-1"))
+    for use in (FeatureStore.open, lambda folder: write(folder, names(7))):
+        with pytest.raises(StoreError, match="s/store.json is damaged, .*delete it .*run notebook 02_clip_encoding"):
+            use(tmp_path / "s")
 
 
 def test_damage_elsewhere_does_not_hinder_reading_the_rest(tmp_path: Path) -> None:
@@ -202,13 +273,13 @@ class Clock:
         self.step += 1
 
     def encode(self, sources: Sequence[str], batches: Sequence[list[int]]) -> Iterator[Features]:
-        for features in Encoder()(sources, batches):
+        for part in Encoder()(sources, batches):
             self.tick()
-            yield features
+            yield part
 
 
-def _write_until(last: int, folder: Path) -> None:
-    write(folder, names(23), Clock(last, pytest.MonkeyPatch()).encode)
+def _write_until(last: int, folder: Path, previous: Path | None = None) -> None:
+    write(folder, names(23), Clock(last, pytest.MonkeyPatch()).encode, previous=previous)
 
 
 def test_a_store_killed_at_any_moment_ends_with_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,14 +302,117 @@ def test_a_store_killed_at_any_moment_ends_with_the_same_bytes(tmp_path: Path, m
         assert len(rest.seen) % 5 in (0, 3)  # whole shards of 5, and the last one of 3: nothing else is encoded again
 
 
-def test_a_kept_store_is_taken_over_where_it_fits(tmp_path: Path) -> None:
-    write(tmp_path / "old", names(12))
-    adopt_features(tmp_path / "old", tmp_path / "other", "0" * 64, "float16")
-    adopt_features(tmp_path / "nowhere", tmp_path / "other", "f" * 64, "float16")
-    assert not (tmp_path / "other").exists()
-    adopt_features(tmp_path / "old", tmp_path / "new", "f" * 64, "float16")
+def _write_with_workers(folder: Path, clip: Clip, photos: Sequence[str], count: int) -> FeatureStore:
+    """As notebook 02 does it: the real stream, from worker processes. ``count`` ids, with the same photos in turn."""
+    sources = [photos[number % len(photos)] for number in range(count)]
+    options = {"dim": clip.dim, "fingerprint": clip.fingerprint, "shard_rows": 10, "batch_size": 4, "progress": False}
+    ids = [f"photo {number}" for number in range(count)]
+    return write_features(folder, ids, sources, clip.stream_images, mark=file_mark, **options)
+
+
+def test_a_real_encoding_killed_after_a_while_ends_with_the_same_bytes(
+    tmp_path: Path, settings: Encoding, photos: list[str]
+) -> None:
+    settings = settings.model_copy(update={"workers": 2})
+    program = f"""
+        from pathlib import Path
+        from showcase_utils.config import Encoding
+        from showcase_utils.encoding.clip import load_clip
+        from tests.encoding.test_features import _write_with_workers
+        clip = load_clip(Encoding(**{settings.model_dump()!r}), "cpu")
+        _write_with_workers(Path({str(tmp_path / "killed")!r}), clip, {photos!r}, 3000)
+        """
+    command, root = [sys.executable, "-c", textwrap.dedent(program)], Path(__file__).parents[2]
+    with subprocess.Popen(command, cwd=root, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "killed" / "00007.json").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    there = len(FeatureStore.open(tmp_path / "killed"))
+    assert 70 <= there < 3000
+    clip = load_clip(settings, "cpu")
+    _write_with_workers(tmp_path / "killed", clip, photos, there + 100)
+    _write_with_workers(tmp_path / "whole", clip, photos, there + 100)
+    assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
+
+
+def test_rows_are_taken_over_where_their_content_is_the_same(tmp_path: Path) -> None:
+    ids = names(12)
+    write(tmp_path / "old", ids)
+    encoder, sources = Encoder(), [f"{key} source" for key in ids]
+    sources[1] = "another text"
+    wanted = {"sources": [*sources[:9], "photo 11 source"], "previous": tmp_path / "old"}
+    store = write(tmp_path / "new", [*ids[:9], "new"], encoder, **wanted)
+    assert encoder.seen == ["another text", "bad 3 source", "photo 11 source"]  # a reject is tried again
+    assert store.ids == [*(key for key in ids[:9] if key != "bad 3"), "new"]  # and what nobody wants any more is gone
+    expected = [feature(source) for source in (*(s for s in sources[:9] if s != "bad 3 source"), "photo 11 source")]
+    np.testing.assert_allclose(store[store.ids], expected, atol=5e-4)
+    marks = json.loads((tmp_path / "new" / "00000.json").read_text())["marks"]
+    assert marks == [text_mark(source) for source in sources[:5] if source != "bad 3 source"]
+    assert len(marks[0]) == 16
+    again = Encoder()
+    write(tmp_path / "newer", store.ids, again, sources=[*(s for s in sources[:9] if s[:3] != "bad"), "other"],
+          previous=store)  # fmt: skip
+    assert again.seen == ["other"]
+
+
+def test_a_file_is_told_apart_by_its_bytes(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("a.jpg", "b.jpg", "gone.jpg")]
+    for path in paths:
+        path.write_bytes(b"one")
+    options = {"sources": [str(path) for path in paths], "mark": file_mark}
+    paths[2].unlink()
+    write(tmp_path / "old", ["a", "b", "gone"], **options)
+    assert json.loads((tmp_path / "old" / "00000.json").read_text())["marks"] == [file_mark(paths[0])] * 2 + [None]
+    paths[1].write_bytes(b"two")
     encoder = Encoder()
-    assert len(write(tmp_path / "new", names(14), encoder)) == 12
-    assert encoder.seen == ["photo 12 source", "photo 13 source"]
-    shutil.rmtree(tmp_path / "old")
-    np.testing.assert_allclose(FeatureStore.open(tmp_path / "new")["photo 0"][0], feature("photo 0 source"), atol=5e-4)
+    write(tmp_path / "new", ["a", "b", "gone"], encoder, previous=tmp_path / "old", **options)
+    assert encoder.seen == options["sources"][1:]
+
+
+def test_an_earlier_store_that_does_not_fit_or_is_damaged_gives_nothing(tmp_path: Path) -> None:
+    def encoded(name: str, **changes: object) -> int:
+        encoder = Encoder()
+        assert len(write(tmp_path / name, names(12), encoder, previous=tmp_path / "old", **changes)) == 10
+        return len(encoder.seen)
+
+    assert encoded("none there") == 12
+    write(tmp_path / "old", names(12))
+    assert encoded("same") == 2  # the rejects
+    assert encoded("other encoder", fingerprint="0" * 64) == encoded("other dtype", dtype="float32") == 12
+    _flip(tmp_path / "old" / "00000.npy")
+    _flip(tmp_path / "old" / "00002.json")
+    assert encoded("damaged") == 7
+    index = json.loads((tmp_path / "old" / "store.json").read_text())
+    (tmp_path / "old" / "store.json").write_text(json.dumps(index | {"format": 1}))
+    assert len(FeatureStore.open(tmp_path / "old")._index["shards"]) == 3  # read as before there were marks
+    assert encoded("format 1") == 12
+    (tmp_path / "old" / "store.json").write_text("null")
+    assert encoded("no index") == 12
+
+
+def test_a_takeover_killed_and_resumed_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    write(tmp_path / "old", names(9))
+    write(tmp_path / "whole", names(23), previous=tmp_path / "old")
+    for last in (3, 12, 20, 33):
+        folder = tmp_path / f"killed{last}"
+        process = FORK.Process(target=_write_until, args=(last, folder, tmp_path / "old"))
+        process.start()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+        write(folder, names(23), previous=tmp_path / "old")
+        assert contents(folder) == contents(tmp_path / "whole")
+
+
+def test_the_bar_ends_full_whatever_was_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bars = []
+
+    def bar(**options: object) -> progress.Bar:
+        bars.append(progress.Bar(**options | {"file": io.StringIO(), "disable": False}))
+        return bars[-1]
+
+    monkeypatch.setattr(features, "progress_bar", bar)
+    write(tmp_path / "old", names(12))
+    write(tmp_path / "new", [*names(12), "x", "y"], previous=tmp_path / "old")
+    assert [(bar.n, bar.total) for bar in bars] == [(12, 12), (14, 14)]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -133,12 +135,15 @@ def test_a_node_killed_at_work_leaves_no_trace_in_the_store(
     def kill() -> int:
         with pipe.open("wb"):  # waits for the reader, which then waits for us to write
             assert committed.wait(timeout=120)
-            raylet = parent(reader(pipe))
+            process = reader(pipe)
+            raylet = parent(process)
             shards = len(FeatureStore.open(tmp_path / "ray")._index["shards"])
             (node,) = (node for node in cluster.worker_nodes if node.all_processes["raylet"][0].process.pid == raylet)
             shutil.copy(photo, f"{pipe}.new")
             os.replace(f"{pipe}.new", pipe)
             cluster.remove_node(node, allow_graceful=False)
+            with contextlib.suppress(ProcessLookupError):  # on one machine a process may outlive its node by a little
+                os.kill(process, signal.SIGKILL)
         return shards
 
     with ThreadPoolExecutor(1) as pool, RayClip(own, "cpu") as engine:
@@ -288,7 +293,7 @@ def test_without_ray_the_error_names_the_extra(own: Clip, tmp_path: Path, monkey
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.delitem(sys.modules, "showcase_utils.encoding.ray_engine")
     s1 = pd.DataFrame({"review_id": ["r"], "text": ["Great."], "image_ids": [["p"]]})
-    images = pd.DataFrame({"image_id": ["p"], "path": ["p.jpg"], "status": ["ok"]})
+    images = pd.DataFrame({"image_id": ["p"], "path": [""], "status": ["expired"]})
     with pytest.raises(ModuleNotFoundError, match=r"pip install '\.\[scale\]'"):
         build_features(tmp_path, s1, images, SETTINGS, "cpu", progress=False)
     build_features(tmp_path, s1, images, SETTINGS.model_copy(update={"engine": "local"}), "cpu", progress=False)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from showcase_utils.encoding import stages
 from showcase_utils.encoding.alignment import AlignmentClassifier
 from showcase_utils.encoding.clip import load_clip
 from showcase_utils.encoding.features import FeatureStore
+from showcase_utils.encoding.inspection import nearest_photos
 from showcase_utils.encoding.stages import build_alignment, build_features, load_sentences
 
 from .conftest import save_small_clip
@@ -100,22 +102,51 @@ def test_an_interrupted_build_ends_with_the_same_bytes(
     assert digest(tmp_path / "again") == digest(features)
 
 
-def test_an_earlier_stage_is_taken_over_and_only_new_reviews_are_encoded(
+def test_an_earlier_stage_is_taken_over_but_for_what_is_new_or_another(
     world: tuple, settings: Encoding, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     s1, images, _ = world
+    images = images.assign(path=[shutil.copy(path, tmp_path) if path else "" for path in images["path"]])
     build_features(tmp_path / "old", s1[:30], images, settings, "cpu", progress=False)
+    s1 = s1[1:].assign(text=s1["text"].where(s1.index != 5, "We loved it."))
+    shutil.copy(tmp_path / "p8_0.jpg", tmp_path / "p7_0.jpg")
     encoded: list[str] = []
 
     class Counting(stages.Clip):
         def stream_images(self, photos, batches):  # noqa: ANN001, ANN202
-            encoded.extend(photos)
+            encoded.extend(Path(photo).stem for photo in photos)
             return super().stream_images(photos, batches)
+
+        def stream_texts(self, texts, batches):  # noqa: ANN001, ANN202
+            encoded.extend(texts)
+            return super().stream_texts(texts, batches)
 
     monkeypatch.setattr("showcase_utils.encoding.clip.Clip", Counting)
     build_features(tmp_path / "new", s1, images, settings, "cpu", progress=False, previous=tmp_path / "old")
-    assert len(encoded) == 30  # two photos of each of the 15 new reviews
-    assert len(FeatureStore.open(tmp_path / "new" / "photos")) == 89
+    assert [key for key in encoded if key.startswith("p")] == ["p7_0", *s1["image_ids"].loc[30:].explode()]
+    assert encoded.count("We loved it.") == 2  # as a review, and as its sentence
+    assert set(s1["text"].loc[:29]) & set(encoded) <= {"We loved it.", *s1["text"].loc[30:]}
+    build_features(tmp_path / "scratch", s1, images, settings, "cpu", progress=False)
+    for name in stages.STORES:
+        taken, fresh = FeatureStore.open(tmp_path / "new" / name), FeatureStore.open(tmp_path / "scratch" / name)
+        assert taken.ids == fresh.ids
+        np.testing.assert_allclose(taken[taken.ids], fresh[fresh.ids], atol=1e-3)
+    assert pd.read_parquet(tmp_path / "new" / "rejects.parquet").empty  # the broken photo is wanted no more
+
+
+def test_photos_of_which_none_can_be_encoded_are_an_error_that_can_be_mended(
+    world: tuple, settings: Encoding, tmp_path: Path
+) -> None:
+    s1, images, _ = world
+    there = images[images["status"] == "ok"]
+    moved = there.assign(path=[str(tmp_path / "elsewhere" / Path(path).name) for path in there["path"]])
+    with pytest.raises(ValueError, match=r"not one of 90 photos could be encoded \(p0_0: no such file\).*data.images"):
+        build_features(tmp_path / "out", s1, moved, settings, "cpu", progress=False)
+    shutil.copytree(Path(there["path"].iloc[0]).parent, tmp_path / "elsewhere")
+    build_features(tmp_path / "out", s1, moved, settings, "cpu", progress=False)
+    assert len(FeatureStore.open(tmp_path / "out" / "photos")) == 89
+    build_features(tmp_path / "texts", s1, images[:0], settings, "cpu", progress=False)  # no photos are no error
+    assert len(FeatureStore.open(tmp_path / "texts" / "photos")) == 0
 
 
 def test_alignment_is_trained_scored_and_distilled(
@@ -178,3 +209,6 @@ def test_features_of_another_clip_are_refused(world: tuple, settings: Encoding, 
     other = Encoding(model=f"local-dir:{save_small_clip(tmp_path / 'other', quick_gelu=True)}", workers=0)
     with pytest.raises(ValueError, match="of another CLIP"):
         build_alignment(tmp_path, *world, features, other, Alignment(), 0, "cpu", progress=False)
+    photos = FeatureStore.open(features / "photos")
+    with pytest.raises(ValueError, match="features in 'photos' are of another CLIP .* run notebook 02_clip_encoding"):
+        nearest_photos(load_clip(other, "cpu"), photos, ["red"], k=3)
