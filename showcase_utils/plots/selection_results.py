@@ -34,33 +34,35 @@ def training_curves(history: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(3.4 * len(profiles), 3.2), layout="constrained")
     axes = figure.subplots(1, len(profiles), sharey=True, squeeze=False)
     for axis, profile in zip(axes[0], profiles, strict=True):
-        for seed, part in history[history["profile"] == profile].groupby("seed"):
-            axis.plot(part["epoch"], part["train_loss"], color=COLOURS[0], lw=1, label=f"train, seed {seed}")
-            axis.plot(part["epoch"], part["val_loss"], color=COLOURS[1], lw=1.5, label=f"validation, seed {seed}")
+        for place, (_, part) in enumerate(history[history["profile"] == profile].groupby("seed")):
+            train, validation = ("training", "validation") if place == 0 else (None, None)
+            axis.plot(part["epoch"], part["train_loss"], color=COLOURS[0], lw=1, label=train)
+            axis.plot(part["epoch"], part["val_loss"], color=COLOURS[1], lw=1.5, label=validation)
             best = part[part["best"]]
             axis.scatter(best["epoch"], best["val_loss"], color=COLOURS[3], zorder=3)
         axis.set(title=profile, xlabel="epoch")
+        axis.locator_params(axis="x", integer=True)
     axes[0, 0].set_ylabel("− log-likelihood, nats per review")
     axes[0, 0].legend(fontsize=8)
     return figure
 
 
 def learned_similarity(history: pd.DataFrame, distances: NDArray[np.floating]) -> Figure:
-    """α exp(−D / 2σ²) over D, at the start and as learned, above the distances D that candidate pairs really have."""
+    """α exp(−D / 2σ²) over D, at the start and as learned, above the distances D that candidate pairs really have.
+
+    A line per seed; the legend has the first seed's α and σ.
+    """
     history = history[history["objective"] == "dpp"]
     reach = np.linspace(0, max(0.2, float(np.quantile(distances, 0.999))), 200)
     figure = Figure(figsize=(7, 4.6), layout="constrained")
     (top, bottom) = figure.subplots(2, 1, sharex=True, height_ratios=[2.2, 1])
-    start = history.iloc[0]
-    for label, row, style in [
-        ("start", start, {"color": "black", "ls": ":"}),
-        *(
-            (f"{profile}, seed {seed}", part[part["best"]].iloc[0], {"color": COLOURS[place % len(COLOURS)]})
-            for place, ((profile, seed), part) in enumerate(history.groupby(["profile", "seed"]))
-        ),
-    ]:
-        curve = row["alpha"] * np.exp(-reach / (2 * row["sigma"] ** 2))
-        top.plot(reach, curve, label=f"{label}: α = {row['alpha']:.2f}, σ = {row['sigma']:.2f}", **style)
+    lines = [("start", history.iloc[:1], {"color": "black", "ls": ":"})]
+    for place, (profile, part) in enumerate(history[history["best"]].groupby("profile", sort=False)):
+        lines.append((profile, part, {"color": COLOURS[place]}))
+    for label, models, style in lines:
+        for number, (alpha, sigma) in enumerate(zip(models["alpha"], models["sigma"], strict=True)):
+            curve = alpha * np.exp(-reach / (2 * sigma**2))
+            top.plot(reach, curve, label=None if number else f"{label}: α = {alpha:.3f}, σ = {sigma:.2f}", **style)
     top.set(ylabel="similarity of two photos", ylim=(0, 1), title="How alike two photos count, by their distance")
     top.legend(fontsize=8)
     bottom.hist(distances, bins=60, color="0.7", density=True)
@@ -69,17 +71,18 @@ def learned_similarity(history: pd.DataFrame, distances: NDArray[np.floating]) -
 
 
 def method_intervals(table: pd.DataFrame) -> Figure:
-    """F1 and Div of every method and profile with their intervals; ``table`` as `method_table` gives it.
+    """F1, AUC and Div of every method and profile with their intervals; ``table`` as `method_table` gives it.
 
-    The oracle is named in the title and not drawn: on its scale the others would all look alike.
+    The oracle is named in the title and not drawn: on its scale the others would all look alike. AUC has a dot where
+    a method ranks all candidates.
     """
     shown = table.drop("oracle", level="method", errors="ignore").sort_values("f1")
     ceiling = table.xs("oracle", level="method")["f1"].iloc[0] if len(shown) < len(table) else None
     labels = [method if profile == "none" else f"{method} · {profile}" for method, profile in shown.index]
     colours = [COLOUR_OF.get(method, "grey") for method, _ in shown.index]
-    figure = Figure(figsize=(10, 0.3 * len(shown) + 1), layout="constrained")
-    axes = figure.subplots(1, 2, sharey=True)
-    for axis, metric, title in zip(axes, ("f1", "diversity"), ("F1", "Div"), strict=True):
+    figure = Figure(figsize=(12, 0.3 * len(shown) + 1), layout="constrained")
+    axes = figure.subplots(1, 3, sharey=True)
+    for axis, metric, title in zip(axes, ("f1", "auc", "diversity"), ("F1", "AUC", "Div"), strict=True):
         for place, ((_, row), colour) in enumerate(zip(shown.iterrows(), colours, strict=True)):
             axis.plot([row[f"{metric}_low"], row[f"{metric}_high"]], [place, place], color=colour, lw=2)
             axis.plot(row[metric], place, "o", color=colour)
@@ -87,19 +90,23 @@ def method_intervals(table: pd.DataFrame) -> Figure:
         axis.grid(axis="x", alpha=0.3)
     if ceiling is not None:
         axes[0].set_title(f"F1, mean and 95 % interval (oracle: {ceiling:.2f})")
+    axes[1].axvline(0.5, color="0.6", lw=1, ls=":")  # chance
     axes[0].set_yticks(range(len(shown)), labels)
     return figure
 
 
 def curves_over_k(curves: pd.DataFrame, methods: Sequence[str] = ORDER[:-1], profile: str = "img+text") -> Figure:
-    """Precision, recall, F1 and Div over K, seeds averaged, the oracle left out; users by ``profile``."""
+    """Precision, recall, F1 and Div over K, without the oracle; users by ``profile``. Bands: 95 % of DPP and chance."""
     shown = curves[curves["method"].isin(methods) & curves["profile"].isin([profile, "none"])]
     figure = Figure(figsize=(12, 3.4), layout="constrained")
     axes = figure.subplots(1, 4)
     for axis, metric in zip(axes, ("precision", "recall", "f1", "diversity"), strict=True):
         for method in methods:
-            line = shown[shown["method"] == method].groupby("k")[metric].mean().dropna()
-            axis.plot(line.index, line, marker=".", color=COLOUR_OF[method], label=method)
+            line = shown[shown["method"] == method].dropna(subset=metric)
+            axis.plot(line["k"], line[metric], marker=".", color=COLOUR_OF[method], label=method)
+            if metric in ("f1", "diversity") and method in ("dpp", "random"):
+                bounds = line[f"{metric}_low"], line[f"{metric}_high"]
+                axis.fill_between(line["k"], *bounds, color=COLOUR_OF[method], alpha=0.2, lw=0)
         axis.set(title=metric, xlabel="K")
         axis.grid(alpha=0.3)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8)

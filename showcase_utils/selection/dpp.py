@@ -21,6 +21,7 @@ EXHAUSTED = {torch.float64: 1e-12, torch.float32: 1e-6}  # residual / L_ii at or
 ASYMMETRY = {torch.float64: 1e-9, torch.float32: 1e-5}  # tolerances of `validate`, relative to the largest entry
 TIE = 1e-9  # gains this close (relatively) are ties: rounding differs between devices, picks must not
 MAX_SUBSETS = 500_000
+LARGEST = 300  # exponent of a quality: its square, e^±600, is still a float64
 TINY_NORM = 1e-12  # a shorter feature vector has no direction
 
 
@@ -39,8 +40,8 @@ def kernel(quality: Tensor, features: Tensor, alpha: float | Tensor, sigma: floa
     alpha, sigma = (torch.as_tensor(x, dtype=quality.dtype, device=quality.device) for x in (alpha, sigma))
     if not 0 < alpha.item() <= 1:
         raise ValueError(f"alpha = {alpha.item()}: must lie in (0, 1]")
-    if not 0 < sigma.item() < torch.inf:
-        raise ValueError(f"sigma = {sigma.item()}: must be positive and finite")
+    if not (sigma > 0 and 0 < (2 * sigma**2).item() < torch.inf):
+        raise ValueError(f"sigma = {sigma.item()}: must be positive and finite, and so must its square")
     features = features.to(quality.device)
     norm = torch.linalg.vector_norm(features, dim=-1, dtype=quality.dtype)  # not finite if a feature is not
     _refuse(~torch.isfinite(quality) | (quality < 0), quality, "quality must be finite and not negative")
@@ -60,11 +61,17 @@ def trade_off(relevance: Tensor, theta: float) -> Tensor:
     """Quality q = e^{a r}, a = θ / 2(1 − θ), so that greedy MAP weighs θ Σ r + (1 − θ) log det S (Chen et al. 2018).
 
     θ = 0 looks at diversity alone, θ → 1 at relevance alone; θ = ½ gives q = e^{r/2}, the quality that is trained
-    here. ``relevance`` of any shape. Raises ``ValueError`` unless 0 ≤ θ < 1.
+    here. ``relevance`` [..., n]. θ so close to 1 that q² would leave float64 is taken back for that set, and the set's
+    best photo gets q = 1: relevance decides alone there, and neither changes the order.
+    Raises ``ValueError`` unless 0 ≤ θ < 1.
     """
     if not 0 <= theta < 1:
         raise ValueError(f"theta = {theta}: must lie in [0, 1)")
-    return torch.exp(theta / (2 * (1 - theta)) * _double(relevance))
+    exponent = theta / (2 * (1 - theta)) * _double(relevance)
+    if exponent.numel() and exponent.abs().max() > LARGEST:
+        least, most = exponent.aminmax(dim=-1, keepdim=True)
+        exponent = (exponent - most) * (LARGEST / (most - least)).clamp(max=1)
+    return torch.exp(exponent)
 
 
 def validate(L: Tensor, present: Tensor | None = None) -> None:
@@ -99,9 +106,13 @@ def validate(L: Tensor, present: Tensor | None = None) -> None:
     lift = tolerance * scale
     diagonal += lift.unsqueeze(-1)
     for b in torch.linalg.cholesky_ex(L).info.nonzero().flatten().tolist():
-        least = torch.linalg.eigvalsh(L[b])[0]
+        values, vectors = torch.linalg.eigh(L[b])
+        least, direction = values[0], vectors[:, 0]
         if least < 0:
-            raise ValueError(f"kernel {b}: not positive semi-definite, its least eigenvalue is {least - lift[b]:.3g}")
+            raise ValueError(
+                f"kernel {b}: not positive semi-definite, its least eigenvalue is {least - lift[b]:.3g}; item "
+                f"{int(direction.abs().argmax())} has the largest part in it"
+            )
 
 
 def log_det(L: Tensor, chosen: Tensor) -> Tensor:
@@ -167,11 +178,14 @@ def greedy_path(L: Tensor, k: int, present: Tensor | None = None, *, check: bool
     """`greedy_map` with the gains of every step, for pictures."""
     steps: list[Tensor] = []
     indices = _greedy(L, k, present, check, steps)
-    residuals = L.new_full((*L.shape[:-2], k, L.shape[-1]), torch.nan, dtype=torch.float64)
+    residuals = _double(L).new_full((*L.shape[:-2], k, L.shape[-1]), torch.nan)
     for step, left in enumerate(steps):
         residuals[..., step, :] = left.view(*L.shape[:-1]).log()
-    gains = residuals.gather(-1, indices.clamp(min=0).to(residuals.device).unsqueeze(-1)).squeeze(-1)
-    return Greedy(indices, gains.masked_fill(indices < 0, torch.nan), residuals)
+    gains = torch.full(indices.shape, torch.nan, dtype=torch.float64, device=residuals.device)
+    if L.numel():
+        taken = indices.to(gains.device)
+        gains = residuals.gather(-1, taken.clamp(min=0).unsqueeze(-1)).squeeze(-1).masked_fill(taken < 0, torch.nan)
+    return Greedy(indices, gains, residuals)
 
 
 def _greedy(L: Tensor, k: int, present: Tensor | None, check: bool, steps: list[Tensor] | None) -> Tensor:
@@ -186,6 +200,8 @@ def _greedy(L: Tensor, k: int, present: Tensor | None, check: bool, steps: list[
         validate(L, present)
     exhausted = EXHAUSTED.get(L.dtype, EXHAUSTED[torch.float32])
     shape, n = L.shape[:-2], L.shape[-1]
+    if L.numel() == 0:
+        return torch.full((*shape, k), -1, device=L.device)
     L = _double(L).detach().reshape(-1, n, n)
     rows, first_row = L.reshape(-1, n), n * torch.arange(len(L), device=L.device).unsqueeze(-1)
     relevance = L.diagonal(dim1=-2, dim2=-1).contiguous()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.stats import rankdata
 
 from showcase_utils.metric import Metric
 
@@ -43,7 +45,8 @@ def precision_recall_f1(
     """
     if k < 1:
         raise ValueError(f"k = {k}: must be at least 1")
-    one = len(chosen) == 0 or isinstance(chosen[0], (str, int, np.integer)) or getattr(chosen[0], "ndim", 1) == 0
+    relevant = relevant if hasattr(relevant, "__len__") else list(relevant)
+    one = _is_id(next(chain(chosen[:1], relevant), ()))
     chosen_lists = [chosen] if one else list(chosen)
     relevant_sets = [_ids(relevant)] if one else [_ids(ids) for ids in relevant]
     if len(chosen_lists) != len(relevant_sets):
@@ -64,6 +67,22 @@ def precision_recall_f1(
         _mean(recall, f"Recall@{k}, hits / relevant, mean over samples"),
         _mean(f1, f"F1@{k}, per sample, mean over samples"),
     )
+
+
+def auc(relevance: Sequence[ArrayLike], relevant: Sequence[ArrayLike]) -> Metric:
+    """How probably one of the user's own photos is held more relevant than another of the pool; ties count half.
+
+    ``relevance`` [n] of all candidates, ``relevant`` the places of the user's own among them, per sample. It looks at
+    the whole ranking where the others look at k picks, so it sees a small effect sooner. A sample without own or
+    without other photos has no pair: its ``per_sample`` is nan and the mean leaves it out.
+    """
+    values = np.full(len(relevance), np.nan)
+    for sample, (scores, own) in enumerate(zip(relevance, relevant, strict=True)):
+        scores, own = np.asarray(scores, dtype=np.float64), np.asarray(own, dtype=np.int64)
+        pairs = len(own) * (len(scores) - len(own))
+        if pairs:
+            values[sample] = (rankdata(scores)[own].sum() - len(own) * (len(own) + 1) / 2) / pairs
+    return _mean(values, "AUC of own against other photos within the pool, mean over samples")
 
 
 def diversity(features: ArrayLike | Sequence[ArrayLike], k: int) -> Metric:
@@ -95,6 +114,11 @@ def diversity(features: ArrayLike | Sequence[ArrayLike], k: int) -> Metric:
 def _mean(values: np.ndarray, variant: str) -> Metric:
     defined = values[~np.isnan(values)]
     return Metric(float(defined.mean()) if len(defined) else float("nan"), variant, values)
+
+
+def _is_id(item: object) -> bool:
+    """Whether it is one id, and not the ids of a sample."""
+    return isinstance(item, (str, int, np.integer)) or getattr(item, "ndim", 1) == 0
 
 
 def _ids(ids: Iterable[Hashable]) -> set[Hashable]:

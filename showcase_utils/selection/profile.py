@@ -15,6 +15,7 @@ from showcase_utils.selection.pools import Batch
 PROFILES = ("img", "text", "img+text")
 WEIGHTS, CONFIG = "model.safetensors", "model.json"
 ALMOST_ONE = 0.999  # a learned α starts below 1, where its logit is finite
+MOST_ALIKE = 1 - 1e-6  # and stays below it, where float32 still knows it from 1: posting a picture twice is possible
 
 
 class ProfileModel(nn.Module):
@@ -52,7 +53,7 @@ class ProfileModel(nn.Module):
 
     @property
     def alpha(self) -> Tensor:
-        return torch.sigmoid(self.alpha_logit) if self.learn_kernel else self.fixed_alpha
+        return torch.sigmoid(self.alpha_logit).clamp(max=MOST_ALIKE) if self.learn_kernel else self.fixed_alpha
 
     @property
     def sigma(self) -> Tensor:

@@ -10,9 +10,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from tqdm.auto import tqdm
 
 from showcase_utils.config import Selection
+from showcase_utils.progress import progress_bar
 from showcase_utils.selection import dpp
 from showcase_utils.selection.pools import Batch, Pools
 from showcase_utils.selection.profile import ProfileModel
@@ -68,6 +68,18 @@ def new_model(pools: Pools, settings: Selection, profile: str, seed: int) -> Pro
     return model
 
 
+def new_optimiser(model: ProfileModel, settings: Selection) -> torch.optim.Adam:
+    """Adam with two learning rates: the towers' own, and that of the scalars α, σ and b.
+
+    Adam's steps are about as long as the learning rate, whatever the gradient. In a short training that leaves a
+    scalar near its start, while thousands of weights together have moved far enough to know the pools by heart.
+    """
+    scalars = [weight for weight in model.parameters() if weight.ndim == 0]
+    others = [weight for weight in model.parameters() if weight.ndim > 0]
+    rate = settings.lr if settings.kernel_lr is None else settings.kernel_lr
+    return torch.optim.Adam([{"params": others, "lr": settings.lr}, {"params": scalars, "lr": rate}])
+
+
 def train(
     pools: Pools,
     settings: Selection,
@@ -80,20 +92,24 @@ def train(
     """Train on the pools of split ``train``, keep the epoch with the best validation loss, stop without patience.
 
     Only pools with candidates besides the user's own photos enter: the others have nothing to choose. Returns the
-    model and a frame with one row per epoch (0 is before training): mean training loss
-    over the epoch's steps (none for 0), validation loss after it, α, σ, best.
-    Raises ``ValueError`` if a split has no such pool.
+    model and a frame with one row per epoch (0 is before training): mean training loss over the epoch's steps (none
+    for 0), validation loss after it, α, σ, best.
+    Raises ``ValueError`` if a split has no such pool, or if the validation loss is not finite before training.
     """
     rows, held_out = pools.rows("train", informative=True), pools.rows("val", informative=True)
     if len(rows) == 0 or len(held_out) == 0:
         raise ValueError(f"{len(rows)} training and {len(held_out)} validation pools: each split needs at least one")
     model = new_model(pools, settings, profile, seed).to(device)
-    optimiser = torch.optim.Adam(model.parameters(), lr=settings.lr)
+    optimiser = new_optimiser(model, settings)
     shuffle = np.random.default_rng(seed)
     log = [_log(0, float("nan"), mean_loss(model, pools, held_out, objective), model)]
     best, waited = log[0]["val_loss"], 0
+    if not np.isfinite(best):
+        raise ValueError(f"the validation loss is {best} before training: are there features that are not finite?")
     kept = {name: value.detach().clone() for name, value in model.state_dict().items()}
-    epochs = tqdm(range(1, settings.epochs + 1), desc=f"{objective} {profile}", unit="epoch", disable=not progress)
+    epochs = progress_bar(
+        range(1, settings.epochs + 1), desc=f"{objective} {profile}", unit="epoch", disable=not progress
+    )
     for epoch in epochs:
         loss = train_epoch(model, optimiser, pools, shuffle.permutation(rows), settings.batch_size, objective)
         log.append(_log(epoch, loss, mean_loss(model, pools, held_out, objective), model))

@@ -82,11 +82,13 @@ def test_result_figures_draw_every_line():
     )
     assert [axis.get_title() for axis in selection_results.training_curves(history).axes] == ["img", "text"]
     similarity = selection_results.learned_similarity(history, np.linspace(0, 1, 50)).axes[0]
-    assert [line.get_label() for line in similarity.lines][1] == "img, seed 0: α = 0.90, σ = 0.60"
+    assert [line.get_label() for line in similarity.lines][1] == "img: α = 0.900, σ = 0.60"
 
     index = pd.MultiIndex.from_tuples([("dpp", "img"), ("random", "none")], names=["method", "profile"])
     values = {"f1": [0.3, 0.1], "f1_low": [0.2, 0.05], "f1_high": [0.4, 0.2], "samples": 9}
-    table = pd.DataFrame(values | {"diversity": 0.5, "diversity_low": 0.4, "diversity_high": 0.6}, index=index)
+    values |= {"diversity": 0.5, "diversity_low": 0.4, "diversity_high": 0.6}
+    values |= {name: [0.55, np.nan] for name in ("auc", "auc_low", "auc_high")}
+    table = pd.DataFrame(values, index=index)
     drawn = selection_results.method_intervals(table).axes[0]
     assert [label.get_text() for label in drawn.get_yticklabels()] == ["random", "dpp · img"]
     ceiling = pd.concat([table, table.iloc[:1].rename({"dpp": "oracle", "img": "none"}).assign(f1=0.9)])
@@ -95,10 +97,10 @@ def test_result_figures_draw_every_line():
 
     curves = pd.DataFrame(
         [
-            {"method": method, "profile": profile, "seed": seed, "k": k, "precision": 1 / k, "recall": k, "f1": seed}
-            | {"diversity": 0.5 if k > 1 else np.nan}
+            {"method": method, "profile": profile, "k": k, "precision": 1 / k, "recall": k, "f1": 0.5}
+            | dict.fromkeys(["diversity", "diversity_low", "diversity_high"], 0.5 if k > 1 else np.nan)
+            | {"f1_low": 0.4, "f1_high": 0.6}
             for method, profile in [("dpp", "img"), ("random", "none"), ("dpp", "text")]
-            for seed in (0, 1)
             for k in (1, 2, 3)
         ]
     )
@@ -106,6 +108,8 @@ def test_result_figures_draw_every_line():
     lines = {line.get_label(): line.get_ydata() for line in axes[2].lines if len(line.get_ydata())}
     np.testing.assert_allclose(lines["dpp"], 0.5)
     assert set(lines) == {"dpp", "random"}
+    bands = [band.get_paths()[0].vertices[:, 1] for band in axes[2].collections]
+    assert [(heights.min(), heights.max()) for heights in bands] == [(0.4, 0.6)] * 2
 
     thetas = pd.DataFrame(
         [

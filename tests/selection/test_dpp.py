@@ -54,6 +54,35 @@ def test_float32_duplicates_keep_the_kernel_definite(alpha, sigma):
     assert torch.isfinite(dpp.log_likelihood(L, chosen))
 
 
+@pytest.mark.parametrize("sigma", [0.05, 0.5, 5.0])
+@pytest.mark.parametrize("alpha", [0.9, 0.999])
+def test_kernels_stored_in_float32_give_the_same_likelihoods_and_picks(alpha, sigma):
+    quality, features = _random(500, d=32, seed=2)
+    features[100:200] = features[:100]
+    features[200:300] = torch.nn.functional.normalize(features[:100] + 1e-3 * features[300:400], dim=-1)
+    L = dpp.kernel(quality, features, alpha, sigma)
+    chosen = torch.zeros(500, dtype=torch.bool)
+    chosen[[3, 103, 203, 307, 411]] = True  # a photo, its copy, nearly the same once more, and two others
+    exact = math.log(reference.determinant(L.numpy(), chosen.nonzero().flatten().tolist()))
+    exact -= np.linalg.slogdet(L.numpy() + np.eye(500))[1]
+    assert dpp.log_likelihood(L, chosen).item() == pytest.approx(exact, rel=1e-8)
+    assert dpp.log_likelihood(L.float(), chosen).item() == pytest.approx(exact, rel=1e-3)
+    assert dpp.greedy_map(L.float(), 10).tolist() == dpp.greedy_map(L, 10).tolist()
+    assert dpp.greedy_map(L, 10).tolist() == reference.naive_greedy(L.numpy(), 10)
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_devices_agree(device):
+    if not getattr(torch, device).is_available():
+        pytest.skip(f"no {device} here")
+    quality, features = _random(40, d=16, seed=9, shape=(8,))
+    features[:, 7], quality[:, 7] = features[:, 3], quality[:, 3]  # a tie in every pool
+    here = dpp.greedy_path(dpp.kernel(quality.float(), features.float(), 0.9, 0.5), 6)
+    there = dpp.greedy_path(dpp.kernel(quality.float().to(device), features.float().to(device), 0.9, 0.5), 6)
+    assert here.indices.tolist() == there.indices.tolist()
+    torch.testing.assert_close(here.gains, there.gains.cpu(), rtol=1e-5, atol=1e-5)
+
+
 def test_likelihoods_sum_to_one_and_match_determinants():
     quality, features = _random(6, seed=2)
     L = dpp.kernel(quality * 1.5, features, alpha=0.9, sigma=0.5)
@@ -173,6 +202,20 @@ def test_theta_goes_from_diversity_to_relevance():
         dpp.trade_off(relevance, 1)
 
 
+@pytest.mark.parametrize("theta", [0.98, 0.995, 0.9999])
+@pytest.mark.parametrize("shift", [-6.0, 0.0, 6.0])
+def test_theta_close_to_one_ranks_by_relevance_whatever_its_level(theta, shift):
+    relevance = torch.tensor([[-1.0, 2.0, 0.0, 1.5, -3.0], [0.1, 0.2, 0.0, 0.3, 0.4]]) + shift
+    picks = dpp.greedy_map(dpp.kernel(dpp.trade_off(relevance, theta), torch.eye(5).expand(2, 5, 5), 0.9, 0.5), 5)
+    assert picks.tolist() == [[1, 3, 2, 0, 4], [4, 3, 1, 0, 2]]
+
+
+def test_pools_without_candidates_give_no_picks():
+    assert dpp.greedy_map(torch.zeros(2, 0, 0), 3).tolist() == [[-1] * 3] * 2
+    assert dpp.greedy_map(torch.zeros(0, 4, 4), 3).shape == (0, 3)
+    assert dpp.greedy_path(torch.zeros(2, 0, 0), 3).residuals.shape == (2, 3, 0)
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -192,6 +235,7 @@ def test_theta_goes_from_diversity_to_relevance():
         ),
         (lambda L: L * 1e6 + 2 * torch.ones(3, 3).triu(1) * 1e2, "kernel 0: not sym"),
         (lambda L: L - 2 * torch.eye(3) * torch.tensor([0.0, 1.0])[:, None, None], "kernel 1: .* eigenvalue is -1"),
+        (lambda L: L - 2 * torch.diag(torch.tensor([0.0, 0.0, 1.0])), "kernel 0: .* eigenvalue is -1; item 2"),
     ],
 )
 def test_bad_kernels_are_named(spoil, message):
@@ -239,6 +283,7 @@ def test_bad_arguments_are_named():
         ((quality, features, 1.2, 1.0), "alpha = 1.2"),
         ((quality, features, 0.0, 1.0), "alpha = 0"),
         ((quality, features, 0.9, -1.0), "sigma = -1"),
+        ((quality, features, 0.9, 1e-170), "so must its square"),
         ((-quality, features, 0.9, 1.0), r"item \(0,\)"),
         ((quality, features * float("inf"), 0.9, 1.0), "features must be finite"),
     ]:

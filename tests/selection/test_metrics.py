@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from showcase_utils.selection.metrics import diversity, precision_recall_f1
+from showcase_utils.selection.metrics import auc, diversity, precision_recall_f1
 
 
 def test_one_sample_by_hand():
@@ -52,3 +52,21 @@ def test_diversity_refuses_zero_rows_and_k_of_one():
         diversity(np.zeros((2, 3)), 2)
     with pytest.raises(ValueError, match="k = 1"):
         diversity(np.ones((2, 3)), 1)
+
+
+def test_auc_is_the_share_of_pairs_in_the_right_order():
+    rng = np.random.default_rng(0)
+    relevance = [rng.integers(0, 5, size=n).astype(float) for n in (6, 9, 4)]  # with ties
+    own = [[1, 4], [0], []]
+    found = auc(relevance, own)
+    for values, mine, value in zip(relevance[:2], own[:2], found.per_sample[:2], strict=True):
+        others = [j for j in range(len(values)) if j not in mine]
+        pairs = [(values[i] > values[j]) + 0.5 * (values[i] == values[j]) for i in mine for j in others]
+        assert value == pytest.approx(np.mean(pairs))
+    assert np.isnan(found.per_sample[2]) and found.value == pytest.approx(np.mean(found.per_sample[:2]))
+
+
+def test_no_samples_at_all_are_none_and_a_sample_without_picks_is_one():
+    assert np.isnan(precision_recall_f1([], [], 3).f1.value)
+    assert precision_recall_f1([], ["a", "b"], 3).value == (0.0, 0.0, 0.0)
+    assert precision_recall_f1(["a"], (i for i in "ab"), 1).recall.value == 0.5

@@ -65,20 +65,39 @@ def test_paired_difference_names_what_is_missing():
         tables.paired_difference(scores, ("dpp", "img+text"), ("random", "none"), "diversity")
 
 
-@pytest.mark.parametrize(("effect", "verdict"), [(0.2, "reproduced"), (-0.2, "contradicted"), (0.0, "undecided")])
-def test_claim_one_says_what_came_out(effect, verdict):
+@pytest.mark.parametrize(
+    ("effect", "verdict", "opposite"),
+    [(0.2, "reproduced", False), (-0.2, "not reproduced", True), (0.0, "not reproduced", False)],
+)
+def test_claim_one_says_what_came_out(effect, verdict, opposite):
     table = tables.claim_one(_scores(effect), draws=200)
     assert table["claim"].tolist() == ["personalised beats random"]
-    assert table["verdict"].tolist() == [verdict]
+    assert table["verdict"].tolist() == [verdict] and table["opposite"].tolist() == [opposite]
 
 
-def test_the_best_baseline_is_picked_on_validation():
+@pytest.mark.parametrize(("relevance", "verdict"), [(0.0, "not testable here"), (0.2, "reproduced")])
+def test_little_can_only_be_lost_of_what_is_there(relevance, verdict):
+    scores = _scores()
+    learned = scores[scores["method"] == "random"].assign(method="top_k_learned", profile="img+text")
+    learned["f1"] += relevance
+    dpp = scores["method"] == "dpp"
+    scores.loc[dpp, "f1"] = learned["f1"].to_numpy() - 0.001
+    table = tables.claim_one(pd.concat([scores, learned]), draws=200).set_index("claim")
+    assert table.loc["the DPP costs little relevance", "verdict"] == verdict
+
+
+def test_the_best_baselines_are_picked_on_validation():
     scores = _scores(0.2)
     better_on_test = (scores["method"] == "k_medoids") & (scores["split"] == "test")
     scores.loc[better_on_test, list(tables.METRICS)] += 0.15
-    result = tables.against_best_baseline(scores, ("dpp", "img+text"), draws=100)
-    assert (result["baseline"] == "random none").all()
-    assert result["difference"].astype(float).to_numpy() == pytest.approx(0.2, abs=0.06)
+    learned = scores[scores["method"] == "random"].assign(method="bpr", profile="img+text")
+    learned["f1"] += 0.05
+    result = tables.against_best_baselines(pd.concat([scores, learned]), draws=100)
+    assert result["opponent"].to_dict() == {
+        ("img+text", "learns nothing"): "random none",
+        ("img+text", "any other"): "bpr img+text",
+    }
+    assert result["difference"].to_numpy() == pytest.approx([0.2, 0.15], abs=0.06)
 
 
 def test_strata_by_pool_and_user():
@@ -87,3 +106,14 @@ def test_strata_by_pool_and_user():
     assert scores.groupby("candidates", observed=True)["pool"].first().tolist() == ["1–10", "41–80"]
     table = tables.method_table(tables.evaluable(scores), by=["pool"], draws=20)
     assert table.loc[("dpp", "img+text"), "samples"].tolist() == [120, 120]
+
+
+def test_strata_have_their_difference_to_chance():
+    scores = _scores(0.2)
+    scores.loc[(scores["method"] == "dpp") & (scores["history"] == 0), "f1"] -= 0.2
+    table = tables.strata_table(scores, "user", [("dpp", "img+text"), ("random", "none")], draws=200)
+    assert table.index.tolist() == [(u, m) for u in ("none", "cold") for m in ("dpp img+text", "random")]
+    assert (table["samples"] == 120).all() and (table.xs("random", level=1)["f1 − random"] == 0).all()
+    cold, none = table.loc[("cold", "dpp img+text")], table.loc[("none", "dpp img+text")]
+    assert cold["low"] > 0.1 and none["low"] < 0 < none["high"]
+    assert cold["recall"] - table.loc[("cold", "random"), "recall"] == pytest.approx(cold["f1 − random"])

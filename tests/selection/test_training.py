@@ -85,8 +85,63 @@ def test_patience_ends_training(pools):
 def test_set_kernels_stay_and_learned_ones_move(pools, trained):
     model, _ = train(pools, Selection(epochs=2, alpha=1.0, sigma=0.3, learn_kernel=False), "img", 0, progress=False)
     assert model.alpha.item() == 1 and model.sigma.item() == pytest.approx(0.3)
-    assert trained[0].sigma.item() != pytest.approx(0.5, abs=1e-4)
-    assert 0 < trained[0].alpha.item() < 1
+    start = trained[1].iloc[0]
+    assert abs(trained[0].sigma.item() - start["sigma"]) > 0.05
+
+
+def test_the_kernel_reaches_an_optimum_that_is_far_away(pools):
+    """With towers that stand still the likelihood is one of α, σ and b alone, and its least loss can be searched."""
+    rows, start = pools.rows("train", informative=True), Selection(sigma=1.5)
+
+    def loss(model):
+        return mean_loss(model, pools, rows)
+
+    searched = new_model(pools, start, "img", 0)
+    scalars = [weight for weight in searched.parameters() if weight.ndim == 0]
+    optimiser = torch.optim.LBFGS(scalars, max_iter=300, line_search_fn="strong_wolfe")
+
+    def closure():
+        optimiser.zero_grad()
+        value = dpp_loss(searched, pools.batch(rows)).mean()
+        value.backward()
+        return value
+
+    optimiser.step(closure)
+
+    def trained_at(kernel_lr):
+        fixed = {"lr": 1e-9, "kernel_lr": kernel_lr, "epochs": 20, "patience": 20, "batch_size": 32}
+        return loss(train(pools, start.model_copy(update=fixed), "img", 0, progress=False)[0])
+
+    least, first = loss(searched), loss(new_model(pools, start, "img", 0))
+    assert first - least > 0.1
+    assert trained_at(0.1) - least < 0.2 * (first - least)
+    assert trained_at(None) == pytest.approx(first, rel=1e-5)
+
+
+def test_a_learned_alpha_stays_below_one(pools):
+    model = new_model(pools, Selection(), "img", 0)
+    torch.nn.init.constant_(model.alpha_logit, 40.0)
+    assert 0.99999 < model.alpha.item() < 1
+
+
+def test_a_loss_that_is_not_finite_ends_training_before_it_begins(pools, settings):
+    broken = replace(pools, features=np.where(pools.features == pools.features[0, 0], np.inf, pools.features))
+    with pytest.raises(ValueError, match="finite"):
+        train(broken, settings, "img", 0, objective="bpr", progress=False)
+
+
+@pytest.mark.parametrize("part", ["image", "text"])
+def test_a_user_without_photos_or_without_texts_is_scored_by_the_other(pools, part):
+    batch, model = pools.batch(pools.rows("test")), new_model(pools, Selection(), "img+text", seed=0)
+    without = replace(batch, **{f"{part}_profile": torch.zeros_like(batch.image_profile)})
+    there, nobody = (
+        model(without),
+        replace(without, image_profile=without.image_profile * 0, text_profile=without.text_profile * 0),
+    )
+    assert torch.isfinite(there).all()
+    assert not torch.equal(there, model(nobody))  # the part that is known still counts
+    typical = model.inputs[{"image": "img", "text": "text"}[part]].mean.expand_as(batch.image_profile)
+    torch.testing.assert_close(there, model(replace(without, **{f"{part}_profile": typical})))  # unknown: the average
 
 
 def test_chunks_do_not_change_the_gradient(pools):
