@@ -18,6 +18,7 @@ import json
 import os
 import platform
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,8 +26,10 @@ from pathlib import Path
 
 import torch
 import transformers
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 from torch.nn.utils import clip_grad_norm_
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from showcase_utils.config import Generation
 from showcase_utils.generation.encoder import masked_mean
@@ -105,7 +108,7 @@ def _wait(device: torch.device) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--tokens", type=int, default=32)
+    parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--repeats", type=int, default=5)
@@ -117,6 +120,8 @@ def main() -> None:
     config = GPT2Config()
     with tempfile.TemporaryDirectory() as folder, quietly():
         GPT2LMHeadModel(config).save_pretrained(folder)
+        words = Tokenizer(WordLevel({"<|endoftext|>": 0}))  # says no more than which token ends a text
+        PreTrainedTokenizerFast(tokenizer_object=words, eos_token="<|endoftext|>").save_pretrained(folder)
         shapes = {"feature_dim": FEATURES, "encoder_layers": OPTIONS.encoder_layers}
         ce = ShowcaseGenerator.from_decoder(folder, **shapes).to(device)
         contrast = {"contrast_visual": True, "contrast_history": True}
@@ -155,6 +160,7 @@ def main() -> None:
     )
     medians = {name: statistics.median(taken) for name, taken in seconds.items()}
     result = {
+        "argv": sys.argv[1:],
         "shape": {"decoder": "GPT-2 small", "batch": arguments.batch, "tokens": arguments.tokens},
         "machine": {
             "device": torch.cuda.get_device_name() if device.type == "cuda" else platform.processor() or "cpu",

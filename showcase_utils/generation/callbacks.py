@@ -15,9 +15,27 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallba
 from showcase_utils.artifacts import TIMING
 from showcase_utils.generation.dataset import ShowcaseDataset
 from showcase_utils.generation.decoding import write_texts
+from showcase_utils.progress import progress_bar
 
 LOG, SAMPLES = "log.csv", "samples.csv"
 SHOWN = 3  # samples whose texts are kept
+
+
+class Steps(TrainerCallback):
+    """The steps of a system, for whoever watches a run in batch; elsewhere Trainer shows its own bar."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **unused: Any) -> None:
+        begin, end = state.global_step, state.max_steps
+        self.bar = progress_bar(total=end, initial=begin, desc=self.name, unit=" steps", disable=True)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **unused: Any) -> None:
+        self.bar.update(state.global_step - self.bar.n)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **unused: Any) -> None:
+        self.bar.close()
 
 
 class Records(TrainerCallback):

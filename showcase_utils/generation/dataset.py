@@ -66,8 +66,9 @@ class ShowcaseDataset(Dataset):
 
     ``history`` maps a review id to the ids of the same user's other reviews, whose features ``review_features`` has.
     Photos are the user's own ones of that review, or with ``selected`` (review_id, image_ids; one row per review) those
-    that step 1 chose. ``swapped`` are the texts with replaced entities by row, empty where a text names none;
-    ``extra`` are further inputs by name and row, lists of numbers.
+    that step 1 chose. ``swapped`` are the texts with replaced entities by row, empty where a text names none; one whose
+    replacements are cut off with the rest of a long text counts as empty. ``extra`` are further inputs by name and row,
+    lists of numbers. An empty text has no labels: it can be written about, but not trained on.
 
     A sample has at most ``settings.max_images`` photos, ``settings.history`` reviews, and ``settings.max_tokens``
     tokens of lower-cased text, the last of which is always the end token.
@@ -100,7 +101,11 @@ class ShowcaseDataset(Dataset):
         self.history = FeatureTable.gather(review_features, past, "review")
         self.texts = [text.lower() for text in self.reviews["text"]]
         self.labels = encode(tokenizer, self.texts, settings.max_tokens)
-        self.swapped = None if swapped is None else encode(tokenizer, swapped, settings.max_tokens)
+        self.swapped = None
+        if swapped is not None:
+            tokens = encode(tokenizer, swapped, settings.max_tokens)
+            # what equals its own positive would be pulled and pushed at once
+            self.swapped = [[] if own == other else other for own, other in zip(self.labels, tokens, strict=True)]
         self.extra = dict(extra or {})
 
     def __len__(self) -> int:
@@ -146,10 +151,19 @@ def _padded(rows: Sequence[Sequence[int]]) -> Tensor:
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_tokens: int) -> list[list[int]]:
-    """Token ids with the end token, at most ``max_tokens``; an empty text has none at all."""
+    """Token ids with the end token, at most ``max_tokens``; an empty text has none at all.
+
+    A special token that somebody wrote into a text is read letter by letter, so that it ends or starts nothing.
+    """
     if not len(texts):
         return []
-    encoded = tokenizer(list(texts), add_special_tokens=False, truncation=True, max_length=max_tokens - 1)["input_ids"]
+    encoded = tokenizer(
+        list(texts),
+        add_special_tokens=False,
+        split_special_tokens=True,
+        truncation=True,
+        max_length=max_tokens - 1,
+    )["input_ids"]
     return [[*tokens, tokenizer.eos_token_id] if tokens else [] for tokens in encoded]
 
 
@@ -168,7 +182,9 @@ def _chosen(review_ids: pd.Series, selected: pd.DataFrame) -> list[list[str]]:
 class ShowcaseCorpus:
     """What all systems share: GEST-s2 with its split, histories, features, the chosen photos, the tokenizer.
 
-    ``selected`` (review_id, image_ids) holds the photos that step 1 chose for the reviews of val and test.
+    ``selected`` (review_id, image_ids) holds the photos that step 1 chose for the reviews of val and test; ``past`` the
+    texts of the reviews in histories, by id, which only ``references`` need. ``swapped`` are the texts ent(Y) by review
+    id where they are made already; else ``swapper`` makes them.
     """
 
     reviews: pd.DataFrame
@@ -179,6 +195,8 @@ class ShowcaseCorpus:
     settings: Generation
     selected: pd.DataFrame | None = None
     seed: int = 0
+    past: Mapping[str, str] | None = None
+    swapped: Mapping[str, str] | None = None
 
     @classmethod
     def from_frames(
@@ -193,13 +211,22 @@ class ShowcaseCorpus:
     ) -> ShowcaseCorpus:
         """The corpus whose samples are ``s2`` and whose histories are reviews of ``s1``."""
         tokenizer = load_tokenizer(settings.decoder)
-        return cls(s2, history(s1), photos, review_features, tokenizer, settings, selected, seed)
+        past = dict(zip(s1["review_id"], s1["text"], strict=True))
+        return cls(s2, history(s1), photos, review_features, tokenizer, settings, selected, seed, past)
 
     @cached_property
     def swapper(self) -> EntitySwapper:
         """Replaces entities by others of the training texts."""
         texts = [text.lower() for text in self.rows("train")["text"]]
         return EntitySwapper(entity_finder(self.settings.entities, self.settings.spacy_model, texts), texts)
+
+    def swap(self, split: str) -> dict[str, str]:
+        """ent(Y) of the texts of a split, by review id; "" where a text names no entity."""
+        reviews = self.rows(split)
+        if self.swapped is not None:
+            return {review: self.swapped[review] for review in reviews["review_id"]}
+        swapped = self.swapper.swap([text.lower() for text in reviews["text"]], self.seed)
+        return dict(zip(reviews["review_id"], swapped, strict=True))
 
     @cached_property
     def users(self) -> dict[str, int]:
@@ -221,14 +248,20 @@ class ShowcaseCorpus:
         """The samples of a split with the user's true or the selected photos; with ``swap`` also ent(Y).
 
         ``reads`` adds what only some systems read: ``ids`` the numbers of user and item, ``references`` the tokens of
-        reviews by the user (history) and of the item (by others, of the training split).
+        reviews by the user (the history that others see as features) and of the item (by other users, of the training
+        split), none with the words of the target.
 
-        Raises ``ValueError`` for an empty split, or for selected photos where none were given.
+        Raises ``ValueError`` for an empty split, an empty text, selected photos or references where none were given.
         """
         reviews = self.rows(split)
         if photos == "selected" and self.selected is None:
             raise ValueError("no selected photos were given: run notebook 03, or use photos='true'")
-        texts = [text.lower() for text in reviews["text"]]
+        empty = reviews.loc[reviews["text"].str.strip() == "", "review_id"]
+        if len(empty):
+            raise ValueError(
+                f"review '{empty.iloc[0]}' and {len(empty) - 1} more have an empty text: leave them out of GEST-s2, as "
+                "there is nothing to learn or to compare with"
+            )
         return ShowcaseDataset(
             reviews,
             self.history,
@@ -237,7 +270,7 @@ class ShowcaseCorpus:
             self.tokenizer,
             self.settings,
             selected=self.selected if photos == "selected" else None,
-            swapped=self.swapper.swap(texts, self.seed) if swap else None,
+            swapped=list(self.swap(split).values()) if swap else None,
             extra=(self._ids(reviews) if "ids" in reads else {})
             | (self._references(reviews) if "references" in reads else {}),
         )
@@ -255,25 +288,43 @@ class ShowcaseCorpus:
             "item": [[self.items.get(business, 0)] for business in reviews["business_id"]],
         }
 
-    @cached_property
-    def _tokens(self) -> dict[str, list[int]]:
-        """The encoded text of every review of GEST-s2."""
-        texts = [text.lower() for text in self.reviews["text"]]
-        encoded = encode(self.tokenizer, texts, self.settings.max_tokens)
-        return dict(zip(self.reviews["review_id"], encoded, strict=True))
-
     def _references(self, reviews: pd.DataFrame) -> dict[str, list[list[int]]]:
+        if self.past is None:
+            raise ValueError("no texts of past reviews were given: make the corpus by from_frames")
+        train = self.rows("train")
+        said = dict(zip(train["review_id"], train["text"], strict=True))
         of_item = {
             business: list(zip(rows["user_id"], rows["review_id"], strict=True))
-            for business, rows in self.rows("train").groupby("business_id")
+            for business, rows in train.groupby("business_id")
         }
         users, items = [], []
         for row in reviews.itertuples():
-            users.append(self._joined(self.history[row.review_id]))
-            others = [review for user, review in of_item.get(row.business_id, []) if user != row.user_id]
-            items.append(self._joined(others))
-        return {"user_reference": users, "item_reference": items}
+            users.append([self.past[review] for review in self.history[row.review_id]])
+            items.append([said[review] for user, review in of_item.get(row.business_id, []) if user != row.user_id])
+        targets = [_words(text) for text in reviews["text"]]
+        return {
+            "user_reference": self._joined(users, targets),
+            "item_reference": self._joined(items, targets),
+        }
 
-    def _joined(self, review_ids: Iterable[str]) -> list[int]:
-        known = [review for review in review_ids if review in self._tokens][: self.settings.history]
-        return [token for review in known for token in self._tokens[review]][:REFERENCE_TOKENS]
+    def _joined(self, texts_of_sample: list[list[str]], targets: list[str]) -> list[list[int]]:
+        """The tokens of each sample's references, of which all get an equal part of ``REFERENCE_TOKENS``."""
+        kept = [
+            [text.lower() for text in texts if _words(text) != target][: self.settings.history]
+            for texts, target in zip(texts_of_sample, targets, strict=True)
+        ]
+        distinct = list(dict.fromkeys(text for texts in kept for text in texts))
+        tokens = dict(zip(distinct, encode(self.tokenizer, distinct, self.settings.max_tokens), strict=True))
+        return [
+            [token for text in texts for token in _cut(tokens[text], REFERENCE_TOKENS // len(texts))] for texts in kept
+        ]
+
+
+def _cut(tokens: list[int], length: int) -> list[int]:
+    """At most so many tokens, of which the last stays the end token."""
+    return tokens if len(tokens) <= length else [*tokens[: length - 1], tokens[-1]]
+
+
+def _words(text: str) -> str:
+    """A text without letter case and white space."""
+    return " ".join(text.lower().split())

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from showcase_utils.devices import resolve_device
 from showcase_utils.generation.dataset import ShowcaseDataset, collate
+from showcase_utils.progress import progress_bar
 
 
 @torch.inference_mode()
@@ -30,8 +30,16 @@ def generate_texts(
     """One row per sample, in the dataset's order: system, seed, ids, image_ids shown, text, reference.
 
     ``strategy`` goes to ``generate`` (``num_beams``, ``do_sample``, ``top_p``, …); greedy without it, as in the paper.
-    Sampling draws from ``seed``; the global generator is left as it was. Texts are lower case, as the targets are.
+    Sampling draws from ``seed``, one stream for all samples in turn, so its texts depend on ``batch_size``; those of
+    greedy and beam search do not. The global generator is left as it was. Texts are lower case, as the targets are.
+
+    Raises ``ValueError`` for more than one text per sample.
     """
+    if strategy.get("num_return_sequences", 1) != 1:
+        raise ValueError(
+            f"num_return_sequences = {strategy['num_return_sequences']}: there is one row per sample; call with other "
+            "seeds instead, or the model's own generate"
+        )
     place = resolve_device(device)
     model = model.to(place).eval()
     sizes = np.array([len(sample["images"]) + len(sample["history"]) for sample in dataset])
@@ -39,7 +47,7 @@ def generate_texts(
     texts = np.empty(len(dataset), dtype=object)
     with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
         torch.manual_seed(seed)
-        for start in tqdm(range(0, len(order), batch_size), desc=f"decoding {system}", disable=not progress):
+        for start in progress_bar(range(0, len(order), batch_size), desc=f"decoding {system}", disable=not progress):
             rows = order[start : start + batch_size]
             texts[rows] = write_texts(model, tokenizer, [dataset[row] for row in rows], **strategy)
     shown = dataset.reviews[["review_id", "user_id", "business_id", "image_ids"]]

@@ -82,7 +82,9 @@ class MultiModalEncoder(nn.Module):
             features, mask = features.new_zeros(len(features), 1, width), mask.new_zeros(len(features), 1)
         mask = mask.bool()
         row = self.modalities.index(name)
-        tokens = self.projection[name](features.to(self.projection[name].weight.dtype)) + self.modality[row]
+        # padding may hold anything, and attention's weight 0 times NaN would be NaN
+        features = features.to(self.projection[name].weight.dtype).masked_fill(~mask.unsqueeze(-1), 0.0)
+        tokens = self.projection[name](features) + self.modality[row]
         none = ~mask.any(dim=1)  # (B,)
         first = torch.where(none.unsqueeze(1), self.missing[row], tokens[:, 0])  # (B, h)
         tokens = torch.cat([first.unsqueeze(1), tokens[:, 1:]], dim=1)
@@ -91,5 +93,5 @@ class MultiModalEncoder(nn.Module):
 
 def masked_mean(rows: Tensor, mask: Tensor) -> Tensor:
     """Mean of the rows under the mask, (B, n, h), (B, n) → (B, h); zero where the mask is empty."""
-    weights = mask.to(rows.dtype).unsqueeze(-1)
-    return (rows * weights).sum(1) / weights.sum(1).clamp(min=1)
+    present = mask.unsqueeze(-1)
+    return rows.masked_fill(~present, 0.0).sum(1) / present.sum(1).clamp(min=1)

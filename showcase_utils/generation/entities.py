@@ -1,15 +1,16 @@
 """Entities of a text, and hard negatives made by replacing them (paper, section 4.2).
 
 The paper takes spaCy's noun chunks as entities. Where no spaCy pipeline with a parser is installed, phrases of the
-corpus take their place: what often stands, whole, between a determiner and the next function word.
+corpus take their place: what often stands, whole and in changing surroundings, between a determiner and the next
+function word.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -17,22 +18,34 @@ import numpy as np
 
 Span = tuple[int, int]
 
-DETERMINERS = frozenset("a an the my our your his her their its this that these those some any every each".split())
+DETERMINERS = frozenset("a an the my our your his her their its this that these those".split())
+QUANTIFIERS = frozenset("some any every each".split())  # what follows is often a saying: "every time", "any way"
+SUBJECTS = frozenset("i you he she it we they who".split())  # a verb may follow, a noun hardly
+OBJECTS = frozenset("me him us them".split())  # a verb stands before them, a noun hardly
+BE = frozenset("is are was were be been being am isn't aren't wasn't weren't".split())
+DEGREES = frozenset("very too so really quite rather pretty more most bit little".split())  # of adjectives
 # English words of the closed classes: where one stands, a noun phrase is over
-FUNCTION_WORDS = DETERMINERS | frozenset(
-    "i me you he him she it we us they them mine yours ours theirs myself who whom whose which what where when why how "
-    "is are was were be been being am isn't aren't wasn't weren't do does did don't doesn't didn't have has had "
+FUNCTION_WORDS = DETERMINERS.union(
+    QUANTIFIERS,
+    SUBJECTS,
+    OBJECTS,
+    BE,
+    DEGREES,
+    "mine yours ours theirs myself whom whose which what where when why how "
+    "do does did don't doesn't didn't have has had "
     "haven't hasn't hadn't can could can't couldn't will would won't wouldn't shall should shouldn't may might must "
     "i'm it's that's they're we're you're i've we've they've i'd we'd i'll we'll "
     "and or but nor so yet if because while although though unless until since than as "
     "of in on at by for with without about from to into onto over under up down off out through after before between "
     "during near behind around against along across inside outside among "
-    "not no never always often again also too very really just only even still already almost quite rather pretty "
-    "there here now then more most less least much many few all both either neither another other such own same "
-    "one two three four five six seven eight nine ten".split()
+    "not no never always often again also just only even still already almost lot "
+    "there here now then less least much many few all both either neither another other such own same "
+    "one two three four five six seven eight nine ten".split(),
 )
 TOKEN = re.compile(r"\w+(?:['’\-]\w+)*|[^\w\s]")
+ARTICLE = re.compile(r"\b(an?)(\s+)$", re.IGNORECASE)
 LONGEST_PHRASE = 3
+MIXED = 0.2  # share of a word's uses from which on it counts as a verb, or as an adjective
 
 
 class EntityFinder(Protocol):
@@ -87,24 +100,49 @@ class NounChunks:
 class CorpusPhrases:
     """Phrases of one to three words that the corpus uses as noun phrases.
 
-    Behind a determiner, a run of words goes on until a function word or a sign. A run's beginnings are candidates:
-    one that ends its run in at least ``complete`` of the cases, and ``min_count`` times, is a phrase ("the *tuna
-    roll* was", but not "the *tuna* roll"). In any text the longest phrase at a place is an entity.
+    Behind a determiner, a run of words goes on until a function word, a verb or a sign. Its beginnings are candidates;
+    one is a phrase ("the *tuna roll* was", but not "the *tuna* roll") that
+
+    - ends its run in at least ``complete`` of the cases, and ``min_count`` times;
+    - begins with no shorter phrase: English ones end with their head, so "the *food* came" goes on with a verb;
+    - ends with a word that is seldom used as a verb or an adjective: "this *good*" is none;
+    - has at least ``frames`` pairs of words around it, none in more than ``idiom`` of the cases: "worth every *penny*."
+      and "hit the *spot*!" are sayings, whose noun stands for nothing.
+
+    In any text the longest phrase at a place is an entity.
     """
 
-    def __init__(self, corpus: Iterable[str], min_count: int = 3, complete: float = 0.3):
+    def __init__(
+        self,
+        corpus: Iterable[str],
+        min_count: int = 3,
+        complete: float = 0.3,
+        frames: int = 3,
+        idiom: float = 0.8,
+    ):
+        texts = [[token.group().lower() for token in TOKEN.finditer(text)] for text in corpus]
+        verbs, others = _words_that_are_no_nouns(texts)
         begun: Counter[tuple[str, ...]] = Counter()
-        ended: Counter[tuple[str, ...]] = Counter()
-        for text in corpus:
-            words = TOKEN.findall(text.lower())
-            for position, word in enumerate(words):
-                if word in DETERMINERS:
-                    run = _run(words, position + 1)
-                    begun.update(tuple(run[:length]) for length in range(1, min(len(run), LONGEST_PHRASE) + 1))
-                    if 0 < len(run) <= LONGEST_PHRASE:
-                        ended[tuple(run)] += 1
+        around: defaultdict[tuple[str, ...], Counter[tuple[str, str]]] = defaultdict(Counter)
+        for words in texts:
+            for position in [position for position, word in enumerate(words) if word in DETERMINERS]:
+                run = _run(words, position + 1, verbs)
+                begun.update(tuple(run[:length]) for length in range(1, min(len(run), LONGEST_PHRASE) + 1))
+                if 0 < len(run) <= LONGEST_PHRASE:
+                    end = position + 1 + len(run)
+                    around[tuple(run)][_word(words, position - 1), _word(words, end)] += 1
+        whole = {
+            phrase
+            for phrase, frame in around.items()
+            if frame.total() >= min_count and frame.total() >= complete * begun[phrase]
+        }
         self.phrases = {
-            phrase for phrase, count in ended.items() if count >= min_count and count >= complete * begun[phrase]
+            phrase
+            for phrase in whole
+            if not any(phrase[:length] in whole for length in range(1, len(phrase)))
+            and phrase[-1] not in others
+            and len(around[phrase]) >= frames
+            and max(around[phrase].values()) <= idiom * around[phrase].total()
         }
         self.description = f"{len(self.phrases)} noun-like phrases of the corpus"
 
@@ -112,12 +150,13 @@ class CorpusPhrases:
         return [self._spans(text) for text in texts]
 
     def _spans(self, text: str) -> list[Span]:
-        tokens = list(TOKEN.finditer(text.lower()))
+        # lower case is a matter of each word: a whole text in lower case may be longer than the text
+        tokens = [(token.group().lower(), *token.span()) for token in TOKEN.finditer(text)]
         found, position = [], 0
         while position < len(tokens):
             for length in range(min(LONGEST_PHRASE, len(tokens) - position), 0, -1):
-                if tuple(token.group() for token in tokens[position : position + length]) in self.phrases:
-                    found.append((tokens[position].start(), tokens[position + length - 1].end()))
+                if tuple(word for word, *_ in tokens[position : position + length]) in self.phrases:
+                    found.append((tokens[position][1], tokens[position + length - 1][2]))
                     position += length
                     break
             else:
@@ -125,10 +164,34 @@ class CorpusPhrases:
         return found
 
 
-def _run(words: Sequence[str], start: int) -> list[str]:
-    """The words from ``start`` on, up to the first function word or sign."""
+def _words_that_are_no_nouns(texts: Sequence[Sequence[str]]) -> tuple[set[str], set[str]]:
+    """The verbs of a corpus, and its verbs and adjectives, as far as the words beside them tell.
+
+    Verbs stand behind a subject pronoun, before an object pronoun or before a determiner; adjectives behind a form of
+    "to be" or a word of degree.
+    """
+    used: Counter[str] = Counter()
+    as_verb: Counter[str] = Counter()
+    as_adjective: Counter[str] = Counter()
+    for words in texts:
+        for position, word in enumerate(words):
+            before, after = _word(words, position - 1), _word(words, position + 1)
+            used[word] += 1
+            as_verb[word] += before in SUBJECTS or after in OBJECTS | DETERMINERS | QUANTIFIERS
+            as_adjective[word] += before in BE or before in DEGREES
+    verbs = {word for word, count in used.items() if as_verb[word] >= MIXED * count}
+    return verbs, {word for word, count in used.items() if as_verb[word] + as_adjective[word] >= MIXED * count}
+
+
+def _word(words: Sequence[str], position: int) -> str:
+    """The word there; one name for signs and for the ends of the text."""
+    return words[position] if 0 <= position < len(words) and words[position][0].isalnum() else "."
+
+
+def _run(words: Sequence[str], start: int, verbs: Collection[str]) -> list[str]:
+    """The words from ``start`` on, up to the first function word, verb or sign."""
     end = start
-    while end < len(words) and words[end] not in FUNCTION_WORDS and words[end][0].isalpha():
+    while end < len(words) and words[end][0].isalpha() and words[end] not in FUNCTION_WORDS and words[end] not in verbs:
         end += 1
     return list(words[start:end])
 
@@ -156,27 +219,31 @@ class EntitySwapper:
     def __init__(self, finder: EntityFinder, texts: Sequence[str]):
         """``texts`` are the dataset whose entities serve as replacements."""
         self.finder = finder
-        counts = Counter(
-            text[start:end] for text, spans in zip(texts, finder.spans(texts), strict=True) for start, end in spans
-        )
+        # kept, for these very texts are the most that will be swapped, and parsing is what takes time
+        self._spans = dict(zip(texts, finder.spans(texts), strict=True))
+        counts = Counter(text[start:end] for text in texts for start, end in self._spans[text])
         self.entities = sorted(counts)
         self._cumulative = np.cumsum([counts[entity] for entity in self.entities])
 
     def swap(self, texts: Sequence[str], seed: int) -> list[str]:
         """Each text with its entities replaced, never by the same surface form; "" where there is none to replace.
 
-        Text number i draws from the stream (seed, i), so it does not depend on the texts before it.
+        "a" and "an" before an entity follow the first letter of what replaces it. Text number i draws from the stream
+        (seed, i), so it does not depend on the texts before it.
         """
-        if len(self.entities) < 2:
+        if len({entity.lower() for entity in self.entities}) < 2:
             return [""] * len(texts)
+        new = [text for text in dict.fromkeys(texts) if text not in self._spans]
+        found = self._spans | dict(zip(new, self.finder.spans(new), strict=True))
         swapped = []
-        for index, (text, spans) in enumerate(zip(texts, self.finder.spans(texts), strict=True)):
+        for index, text in enumerate(texts):
             rng = np.random.default_rng((seed, index))
-            pieces, end = [], 0
-            for start, stop in spans:
-                pieces += [text[end:start], self._other(text[start:stop], rng)]
+            written, end = "", 0
+            for start, stop in found[text]:
+                other = self._other(text[start:stop], rng)
+                written = _with_article(written + text[end:start], other) + other
                 end = stop
-            swapped.append("".join([*pieces, text[end:]]) if spans else "")
+            swapped.append(written + text[end:] if found[text] else "")
         return swapped
 
     def _other(self, entity: str, rng: np.random.Generator) -> str:
@@ -184,3 +251,11 @@ class EntitySwapper:
             drawn = np.searchsorted(self._cumulative, rng.integers(self._cumulative[-1]), side="right")
             if self.entities[drawn].lower() != entity.lower():
                 return self.entities[drawn]
+
+
+def _with_article(before: str, noun: str) -> str:
+    """What stands before a noun, its "a" or "an" by the noun's first letter."""
+    article = ARTICLE.search(before)
+    if article is None:
+        return before
+    return before[: article.start(1)] + article[1][0] + ("n" if noun[0].lower() in "aeiou" else "") + article[2]

@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from torch import Tensor
+from torch.nn import functional as F
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
@@ -47,3 +49,8 @@ def load_tokenizer(decoder: str | os.PathLike) -> PreTrainedTokenizerBase:
     if tokenizer.eos_token_id is None:
         raise ValueError(f"the tokenizer of '{decoder}' has no end token, so no text would ever end")
     return tokenizer
+
+
+def mean_cross_entropy(logits: Tensor, tokens: Tensor) -> Tensor:
+    """L_CE in nats per token, (n, vocabulary), (n,) → a scalar; 0 where there is no token, not NaN."""
+    return F.cross_entropy(logits.float(), tokens, reduction="sum") / max(1, len(tokens))

@@ -74,8 +74,12 @@ def user_weights(profile: Tensor, others: Tensor, alpha: float) -> Tensor:
 
 
 def _unit(rows: Tensor) -> Tensor:
-    """Unit rows in float32 at least: under bf16 autocast, e^(s/τ) would keep two digits."""
-    return F.normalize(rows.float() if rows.dtype in (torch.float16, torch.bfloat16) else rows, dim=-1)
+    """Unit rows in float32 at least: under bf16 autocast, e^(s/τ) would keep two digits.
+
+    A row of zeros stays one and gets no gradient: it has no direction, and F.normalize would divide by 1e-12.
+    """
+    rows = rows.float() if rows.dtype in (torch.float16, torch.bfloat16) else rows
+    return F.normalize(rows.masked_fill((rows == 0).all(dim=-1, keepdim=True), 0.0), dim=-1)
 
 
 def _gathered(rows: Tensor) -> Tensor:

@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -29,7 +28,7 @@ from transformers.modeling_outputs import ModelOutput
 from transformers.models.gpt2.configuration_gpt2 import GPT2Config
 
 from showcase_utils.generation.encoder import Encoded, MultiModalEncoder, masked_mean
-from showcase_utils.generation.gpt2 import IGNORED, decoder_source, quietly
+from showcase_utils.generation.gpt2 import IGNORED, decoder_source, load_tokenizer, mean_cross_entropy, quietly
 
 
 class ShowcaseConfig(PreTrainedConfig):
@@ -124,22 +123,36 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
         """A fresh model around a causal GPT-2: ``embedded``, a hub name, or a folder in transformers' format.
 
         ``shapes`` are fields of ``ShowcaseConfig``. All weights of the checkpoint are taken; the encoder, φ and the
-        cross-attention are new. ``max_tokens`` bounds what ``generate`` writes.
+        cross-attention are new. ``max_tokens`` bounds what ``generate`` writes. Start and end token are those of the
+        checkpoint's tokenizer, which also writes the labels; its config may name others.
 
-        Raises ``ValueError`` when the checkpoint is no causal GPT-2 with an end token, ``OSError`` when there is none.
+        Raises ``ValueError`` when the checkpoint is no causal GPT-2, has fewer positions than ``max_tokens``, or a
+        tokenizer that does not fit it or has no end token; ``OSError`` when there is none.
         """
         source = decoder_source(decoder)
         decoder_config = AutoConfig.from_pretrained(source)
-        if not isinstance(decoder_config, GPT2Config) or decoder_config.eos_token_id is None:
-            raise ValueError(f"decoder '{decoder}' is a '{decoder_config.model_type}': give a GPT-2 with an end token")
-        eos, pad = decoder_config.eos_token_id, decoder_config.pad_token_id
-        start = eos if decoder_config.bos_token_id is None else decoder_config.bos_token_id
+        if not isinstance(decoder_config, GPT2Config):
+            raise ValueError(f"decoder '{decoder}' is a '{decoder_config.model_type}': give a GPT-2")
+        tokenizer = load_tokenizer(decoder)
+        if decoder_config.n_positions < max_tokens:
+            raise ValueError(
+                f"decoder '{decoder}' has {decoder_config.n_positions} positions, fewer than {max_tokens} tokens: set "
+                f"generation.max_tokens to {decoder_config.n_positions} at most, or name another decoder"
+            )
+        if len(tokenizer) > decoder_config.vocab_size:
+            raise ValueError(
+                f"decoder '{decoder}' knows {decoder_config.vocab_size} tokens, its tokenizer {len(tokenizer)}: resize "
+                "its embeddings (resize_token_embeddings) and save it again"
+            )
+        eos, pad = tokenizer.eos_token_id, tokenizer.pad_token_id
+        start = eos if tokenizer.bos_token_id is None else tokenizer.bos_token_id
         with quietly():
             plain = AutoModelForCausalLM.from_pretrained(source)
         decoder_config.name_or_path = os.fspath(decoder)  # "embedded", not where it lies on this machine
         decoder_config.add_cross_attention = True
         if decoder_config.activation_function == "gelu_new":
             decoder_config.activation_function = "gelu_pytorch_tanh"  # the same function as one kernel
+        decoder_config.eos_token_id = eos
         decoder_config.pad_token_id = None  # padding is a matter of masks and labels; no token stands for it
         config = ShowcaseConfig(decoder=decoder_config, eos_token_id=eos, decoder_start_token_id=start, **shapes)
         model = cls(config)
@@ -186,7 +199,7 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
         spoken = labels != IGNORED  # (B, T)
         # logits of real tokens alone: the head is the largest matrix, and padding has nothing to learn
         logits = self.decoder.lm_head(hidden[spoken])  # (tokens, vocabulary)
-        output = ShowcaseOutput(loss=F.cross_entropy(logits.float(), labels[spoken]), encoder_outputs=encoder_outputs)
+        output = ShowcaseOutput(loss=mean_cross_entropy(logits, labels[spoken]), encoder_outputs=encoder_outputs)
         if "visual" in self.phi:
             output.visual = self.phi["visual"](_mean(encoder_outputs, visual=True))
         if "history" in self.phi:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 from accelerate.utils import broadcast_object_list
 from joblib import Parallel, cpu_count, delayed, parallel_config
-from tqdm.auto import tqdm
 
 from showcase_utils.artifacts import Artifacts
 from showcase_utils.config import Generation
@@ -19,6 +19,9 @@ from showcase_utils.generation.dataset import FeatureMap, ShowcaseCorpus
 from showcase_utils.generation.systems import find_system
 from showcase_utils.generation.trainer import processes
 from showcase_utils.generation.training import train_system
+from showcase_utils.progress import progress_bar
+
+SWAPPED = "swapped.parquet"
 
 
 class Inputs(NamedTuple):
@@ -64,12 +67,17 @@ def build_generation(
 
     ``s2`` are the samples, ``s1`` the reviews their histories come from; ``selected`` has one row (review_id,
     image_ids) per review of val and test. Every seed of ``settings.seeds`` is shifted by ``seed``. Systems that are
-    done are kept, so an interrupted build goes on where it was. On a CPU several systems train at the same time
-    (``settings.jobs``): small models gain little from a second core, two of them gain all of it.
+    done are kept, so an interrupted build goes on where it was. Texts with replaced entities are made once, into
+    ``swapped.parquet`` (review_id, text). On a CPU several systems train at the same time (``settings.jobs``): small
+    models gain little from a second core, two of them gain all of it.
+
+    Raises ``ValueError`` for a name in ``settings.systems`` or ``settings.lrs`` that is no system.
     """
-    for name in settings.systems:
+    for name in (*settings.systems, *settings.lrs):
         find_system(name)
     corpus = ShowcaseCorpus.from_frames(s2, s1, photos, review_features, settings, selected, seed)
+    if any(find_system(name).ccl for name in settings.systems):
+        corpus = replace(corpus, swapped=_swapped(out / SWAPPED, corpus, device))
     runs = [(name, seed + s) for s in settings.seeds for name in settings.systems]
     jobs = _side_by_side(settings, device, len(runs))
     if jobs == 1:
@@ -80,8 +88,21 @@ def build_generation(
         # the costliest systems stand last: begun first, they leave no core waiting for them at the end
         each = (delayed(train_system)(out, name, corpus, s, device, progress=False) for name, s in reversed(runs))
         done = Parallel(return_as="generator_unordered")(each)
-        for _ in tqdm(done, desc="systems", total=len(runs), disable=not progress):
+        for _ in progress_bar(done, desc="systems", total=len(runs), disable=not progress):
             pass
+
+
+def _swapped(path: Path, corpus: ShowcaseCorpus, device: str) -> dict[str, str]:
+    """ent(Y) of train and val by review id, from the file; the first process writes it where it is not there yet."""
+    together = processes(device)
+    if together.is_main_process and not path.is_file():
+        made = corpus.swap("train") | corpus.swap("val")
+        half = path.with_suffix(".new")
+        pd.DataFrame({"review_id": list(made), "text": list(made.values())}).to_parquet(half, index=False)
+        half.replace(path)
+    together.wait_for_everyone()
+    frame = pd.read_parquet(path)
+    return dict(zip(frame["review_id"], frame["text"], strict=True))
 
 
 def _side_by_side(settings: Generation, device: str, runs: int) -> int:

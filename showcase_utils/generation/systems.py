@@ -65,3 +65,10 @@ def find_system(name: str) -> System:
     if name not in SYSTEMS:
         raise ValueError(f"no system '{name}': choose from {', '.join(SYSTEMS)}")
     return SYSTEMS[name]
+
+
+def learning_rate(name: str, settings: Generation) -> float:
+    """The learning rate that the settings give a system; raises ``ValueError`` for a name in ``lrs`` that is none."""
+    for other in settings.lrs:
+        find_system(other)
+    return settings.lrs.get(name, settings.lr)

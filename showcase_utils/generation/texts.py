@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from showcase_utils.config import Generation
-from showcase_utils.data.filtering import history
 from showcase_utils.generation.baselines.floors import FLOORS, floor_texts
 from showcase_utils.generation.dataset import FeatureMap, ShowcaseCorpus
 from showcase_utils.generation.decoding import generate_texts
@@ -35,7 +35,7 @@ def build_texts(
     the rest as in ``build_generation``. Runs that an interrupted call has finished are kept. Raises
     ``FileNotFoundError`` for a system that was not trained.
     """
-    past = history(s1)
+    corpus = ShowcaseCorpus.from_frames(s2, s1, photos, review_features, settings, selected, seed)
     parts = []
     for s in settings.seeds:
         for name in (*FLOORS, *settings.systems):
@@ -44,15 +44,12 @@ def build_texts(
             if part.is_file():
                 continue
             if name in FLOORS:
-                tokenizer = load_tokenizer(settings.decoder)
-                corpus = ShowcaseCorpus(s2, past, photos, review_features, tokenizer, settings, selected, seed)
                 texts = floor_texts(name, corpus.dataset("train"), corpus.dataset("test", "selected"), seed + s)
             else:
                 folder = generation / f"{name}-{seed + s}"
-                model, tokenizer = load_system(folder), load_tokenizer(folder)
-                corpus = ShowcaseCorpus(s2, past, photos, review_features, tokenizer, settings, selected, seed)
-                dataset = corpus.dataset("test", "selected", reads=find_system(name).reads)
-                texts = generate_texts(model, tokenizer, dataset, name, seed + s, device=device, progress=progress)
+                model, own = load_system(folder), replace(corpus, tokenizer=load_tokenizer(folder))
+                dataset = own.dataset("test", "selected", reads=find_system(name).reads)
+                texts = generate_texts(model, own.tokenizer, dataset, name, seed + s, device=device, progress=progress)
             half = part.with_suffix(".new")
             texts.to_parquet(half, index=False)
             half.replace(part)

@@ -115,9 +115,9 @@ def processes(device: str) -> PartialState:
 
 
 def training_arguments(
-    checkpoints: Path, settings: Generation, seed: int, device: str, progress: bool, samples: int
+    checkpoints: Path, settings: Generation, lr: float, seed: int, device: str, progress: bool, samples: int
 ) -> TrainingArguments:
-    """Trainer's arguments of a profile: AdamW, linear warm-up and decay, clipping at 1, a checkpoint per epoch.
+    """Trainer's arguments of a system: AdamW, linear warm-up and decay, clipping at 1, a checkpoint per epoch.
 
     ``settings.batch_size`` is shared out among processes and micro-batches. Raises ``ValueError`` where it can't be.
     """
@@ -137,9 +137,10 @@ def training_arguments(
         ddp_find_unused_parameters=False,
         torch_compile=settings.compile,
         num_train_epochs=settings.epochs,
-        learning_rate=settings.lr,
+        learning_rate=lr,
         weight_decay=settings.weight_decay,
         warmup_steps=settings.warmup,
+        max_grad_norm=1.0,
         optim="adamw_torch_fused",
         bf16=settings.precision == "bf16",
         fp16=settings.precision == "fp16",

@@ -22,10 +22,10 @@ from transformers import (
 )
 
 from showcase_utils.artifacts import TIMING
-from showcase_utils.generation.callbacks import Records, SampleTexts, write_log
+from showcase_utils.generation.callbacks import Records, SampleTexts, Steps, write_log
 from showcase_utils.generation.dataset import ShowcaseCorpus, collate
 from showcase_utils.generation.gpt2 import quietly
-from showcase_utils.generation.systems import SYSTEMS, System, find_system
+from showcase_utils.generation.systems import SYSTEMS, System, find_system, learning_rate
 from showcase_utils.generation.trainer import ShowcaseTrainer, processes, training_arguments
 
 DONE = "training.json"
@@ -41,7 +41,7 @@ def train_system(
     that is done is left as it is; one that was cut off goes on from its last checkpoint, to the weights that an
     uninterrupted run ends with. Under ``torchrun`` or ``accelerate launch`` every process calls this.
 
-    Raises ``ValueError`` for an unknown system, or a batch that can't be shared out among the processes.
+    Raises ``ValueError`` for an unknown system, also one in ``lrs``, or a batch that the processes can't share out.
     """
     system, folder, together = find_system(name), out / f"{name}-{seed}", processes(device)
     checkpoints = folder / "checkpoints"
@@ -76,10 +76,11 @@ def load_system(folder: Path) -> PreTrainedModel:
 
 
 def training_table(generation: Path) -> pd.DataFrame:
-    """A row per trained system and seed: title, seed, parameters, steps, best_step, val_loss, seconds of training.
+    """A row per trained system and seed: title, seed, parameters, lr, steps, best_step, val_loss, val_ce, seconds.
 
-    ``generation`` is the stage's folder; rows come in the order of ``SYSTEMS``. Raises ``FileNotFoundError`` when
-    there is none.
+    ``val_ce`` is the cross-entropy in ``val_loss``, the one term that all systems have. ``seconds`` are those of the
+    training on a machine that may have trained others at the same time. ``generation`` is the stage's folder; rows come
+    in the order of ``SYSTEMS``. Raises ``FileNotFoundError`` when there is none.
     """
     rows = []
     for record in generation.glob(f"*/{DONE}"):
@@ -102,16 +103,18 @@ def _fit(
     progress: bool,
 ) -> TrainerState:
     settings, checkpoints = corpus.settings, folder / "checkpoints"
+    lr = learning_rate(folder.name.rpartition("-")[0], settings)
     set_seed(seed)
     model = system.build(corpus, settings)
     validation = corpus.dataset("val", "true" if corpus.selected is None else "selected", system.ccl, system.reads)
     trainer = ShowcaseTrainer(
         model,
-        training_arguments(checkpoints, settings, seed, device, progress, len(corpus.rows("train"))),
+        training_arguments(checkpoints, settings, lr, seed, device, progress, len(corpus.rows("train"))),
         data_collator=collate,
         train_dataset=corpus.dataset("train", "true", system.ccl, system.reads),
         eval_dataset=validation,
         callbacks=[
+            Steps(folder.name),
             Records(folder),
             SampleTexts(folder, corpus.tokenizer, validation),
             EarlyStoppingCallback(settings.patience),
@@ -124,8 +127,8 @@ def _fit(
 
 
 def _finish(folder: Path, system: System, state: TrainerState, corpus: ShowcaseCorpus) -> None:
-    best = folder / "checkpoints" / f"checkpoint-{state.best_global_step or state.global_step}"
-    model = system.model_class.from_pretrained(best)
+    best = state.best_global_step or state.global_step
+    model = system.model_class.from_pretrained(folder / "checkpoints" / f"checkpoint-{best}")
     model.save_pretrained(folder)
     corpus.tokenizer.save_pretrained(folder)
     write_log(folder, state.log_history)
@@ -134,9 +137,11 @@ def _finish(folder: Path, system: System, state: TrainerState, corpus: ShowcaseC
         "system": name,
         "seed": int(seed),
         "parameters": sum(weight.numel() for weight in model.parameters()),
+        "lr": learning_rate(name, corpus.settings),
         "steps": state.global_step,
         "best_step": state.best_global_step,
         "val_loss": state.best_metric,
+        "val_ce": next(row["eval_ce"] for row in state.log_history if row["step"] == best and "eval_ce" in row),
     }
     half = folder / (DONE + ".new")
     half.write_text(json.dumps(record, indent=1) + "\n")

@@ -83,6 +83,7 @@ def loss_curves(logs: Mapping[str, pd.DataFrame]) -> Figure:
                 axis.plot(train["epoch"], train[term], color=colour, lw=1, label=title)
                 axis.plot(val["epoch"], val[term], "o", color=colour, ms=5)
         axis.set(title=names[term], xlabel="epoch")
+        axis.locator_params(axis="x", integer=True)
     figure.axes[0].set_ylabel("nats (line: training, dots: validation)")
     handles, titles = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, titles, loc="outside lower center", ncols=min(len(logs), 5), fontsize=8)

@@ -91,13 +91,14 @@ def make_world():
     for index in range(64):
         user, business = f"u{index % 16}", f"b{index // 16}"
         first, second = rng.choice(len(DISHES), 2, replace=False)
+        verb = "is" if index % 4 > 1 else "was"  # a dish in like surroundings only would be taken for a saying
         rows.append(
             {
                 "review_id": f"{user}_{business}",
                 "user_id": user,
                 "business_id": business,
                 "rating": 5,
-                "text": f"The {DISHES[first]} was Great and the {DISHES[second]} was cold."
+                "text": f"The {DISHES[first]} was Great and the {DISHES[second]} {verb} cold."
                 + " We loved it!" * (index % 2),
                 "image_ids": [f"p{index}-{photo}" for photo in range(1 + index % 2)],
                 "split": "train" if index % 16 < 12 else "val" if index % 16 < 14 else "test",
@@ -137,6 +138,7 @@ def make_corpus(world, settings, selected=True):
         load_tokenizer(settings.decoder),
         settings,
         pd.DataFrame({"review_id": held_out["review_id"], "image_ids": others}) if selected else None,
+        past=dict(zip(world["reviews"]["review_id"], world["reviews"]["text"], strict=True)),
     )
 
 

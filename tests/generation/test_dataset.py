@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from showcase_utils.generation.dataset import ShowcaseCorpus, ShowcaseDataset, collate
+from showcase_utils.generation.dataset import ShowcaseCorpus, ShowcaseDataset, collate, encode
 from showcase_utils.generation.gpt2 import IGNORED, load_tokenizer
 
 
@@ -80,6 +80,38 @@ def test_a_batch_is_its_samples_padded(which, world, settings, request):
     assert batch["images"].dtype == torch.float32 and batch["image_mask"].dtype == torch.bool
 
 
+@pytest.mark.parametrize("which", ["decoder", "decoder_without_pad"])
+def test_a_special_token_in_a_text_is_so_many_letters(which, world, settings, request):
+    folder = request.getfixturevalue(which)
+    tokenizer, special = load_tokenizer(folder), load_tokenizer(folder).all_special_tokens
+    reviews = world["reviews"].copy()
+    reviews.loc[:, "text"] = f"good {special[0]} or {special[-1]} bad"
+    written = reviews.loc[0, "text"]
+    sample = _dataset(world | {"reviews": reviews}, settings.model_copy(update={"max_tokens": 60}), folder)[0]
+    assert tokenizer.decode(sample["labels"][:-1]) == written and sample["labels"][-1] == tokenizer.eos_token_id
+    assert not set(sample["labels"][:-1]) & set(tokenizer.all_special_ids)
+    assert encode(tokenizer, [written], 60) == [sample["labels"]]
+
+
+def test_a_swap_that_is_cut_off_is_none(world, settings, decoder):
+    """The texts differ in their last word, which is behind the end of the sample."""
+    short = settings.model_copy(update={"max_tokens": 4})
+    texts = [text.lower() for text in world["reviews"]["text"][:8]]
+    swapped = [text + " and the pho" for text in texts]
+    assert _dataset(world, short, decoder, swapped=swapped).swapped == [[]] * 8
+    assert all(_dataset(world, short, decoder, swapped=["my pho was raw"] * 8).swapped)
+
+
+@pytest.mark.parametrize("text", ["", "  \n"])
+def test_an_empty_text_is_refused_by_its_review(corpus, text):
+    row = corpus.rows("train").index[5]
+    corpus.reviews = corpus.reviews.copy()
+    corpus.reviews.loc[row, "text"] = text
+    with pytest.raises(ValueError, match=f"review '{corpus.reviews.loc[row, 'review_id']}' and 0 more have an empty"):
+        corpus.dataset("train")
+    assert len(corpus.dataset("val")) > 0
+
+
 def test_a_batch_without_any_history_keeps_a_column(world, settings, decoder):
     history = pd.Series([[]] * len(world["history"]), index=world["history"].index)
     batch = collate([_dataset(world, settings, decoder, history=history)[0]])
@@ -97,3 +129,4 @@ def test_a_corpus_from_frames_takes_histories_from_s1(world, settings):
         assert review_id not in corpus.history[review_id]
         assert {other.split("_")[0] for other in corpus.history[review_id]} <= {user}
     assert any("b3" in other for others in corpus.history[dataset.reviews["review_id"]] for other in others)
+    assert corpus.past == dict(zip(s1["review_id"], s1["text"], strict=True))

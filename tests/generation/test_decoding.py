@@ -1,5 +1,6 @@
 """The texts frame: order, determinism, what a model may see."""
 
+import pytest
 import torch
 
 from showcase_utils.generation.decoding import generate_texts, model_inputs
@@ -29,12 +30,22 @@ def test_one_row_per_sample_in_order(trained):
     assert frame["text"].str.contains("was").all() and not frame["text"].str.contains(r"<\|").any()
 
 
-def test_the_batch_size_does_not_matter_and_greedy_is_the_default(trained):
+@pytest.mark.parametrize("strategy", [{}, {"num_beams": 3}], ids=["greedy", "beam"])
+def test_the_batch_size_does_not_matter(trained, strategy):
     model, tokenizer, corpus = trained
     dataset = corpus.dataset("test")
-    frames = [generate_texts(model, tokenizer, dataset, "s", 0, size, "cpu", False) for size in (1, 8)]
+    frames = [generate_texts(model, tokenizer, dataset, "s", 0, size, "cpu", False, **strategy) for size in (1, 8)]
     assert frames[0].equals(frames[1])
-    assert frames[0].equals(generate_texts(model, tokenizer, dataset, "s", 0, 8, "cpu", False, num_beams=1))
+    greedy = generate_texts(model, tokenizer, dataset, "s", 0, 8, "cpu", False, num_beams=1, do_sample=False)
+    assert strategy or frames[0].equals(greedy)  # the default
+
+
+def test_more_than_one_text_per_sample_is_refused(trained):
+    model, tokenizer, corpus = trained
+    dataset = corpus.dataset("test")
+    with pytest.raises(ValueError, match="num_return_sequences = 2"):
+        generate_texts(model, tokenizer, dataset, "s", 0, 8, "cpu", False, do_sample=True, num_return_sequences=2)
+    assert len(generate_texts(model, tokenizer, dataset, "s", 0, 8, "cpu", False, num_return_sequences=1)) == 8
 
 
 def test_sampling_is_seeded_and_leaves_the_global_generator(trained):

@@ -32,15 +32,80 @@ def test_phrases_are_what_stands_whole_behind_a_determiner():
 
 
 def test_phrases_are_found_anywhere_in_any_case_longest_first():
-    finder = CorpusPhrases([*CORPUS, *["the roll was cold"] * 4])
+    finder = CorpusPhrases([*CORPUS, "the roll was cold", "we want a roll!", "near the roll"])
     assert _entities(finder, "Ramen and spicy Tuna roll, a roll; no ramens") == ["Ramen", "Tuna roll", "roll"]
     assert _entities(finder, "nothing here") == []
 
 
 def test_rare_and_broken_off_phrases_are_none():
-    finder = CorpusPhrases([*CORPUS, "the menu was long", *["the great hall is big"] * 5, "the great is rare"])
+    halls = ["the great hall is big", "in the great hall", "we saw the great hall and left", "a great hall!"]
+    finder = CorpusPhrases([*CORPUS, "the menu was long", *halls, "the great is rare"])
     assert ("menu",) not in finder.phrases
     assert ("great",) not in finder.phrases and ("great", "hall") in finder.phrases
+
+
+GARDEN = [  # no word of which the finder knows anything beforehand
+    *(
+        text
+        for thing in ("old oak", "pond", "garden gate", "rose")
+        for text in (
+            f"the {thing} is old.",
+            f"we saw a {thing}, then left",
+            f"my {thing} and your dog",
+            f"near the {thing}",
+        )
+    ),
+    *["the wind gave me a cold", "the rain gave us a fright", "my dog and the rain took our hat"],
+    *["the pond froze over", "the pond froze at night", "a pond froze"],
+    *["it was this fresh!", "how can a walk be that fresh?", "the air is so fresh", "my tea is fresh, yours is not"],
+    *["it rang a bell.", "that rang a bell!", "what rang a bell"],
+    *["what an old oak it is", "an old oak and a rose"],
+]
+
+
+def test_verbs_adjectives_and_sayings_are_no_phrases():
+    phrases = CorpusPhrases(GARDEN).phrases
+    assert {("old", "oak"), ("pond",), ("garden", "gate"), ("rose",)} <= phrases
+    heads = {phrase[-1] for phrase in phrases}
+    assert not heads & {"gave", "took", "froze"}  # verbs behind a noun
+    assert "fresh" not in heads  # an adjective behind "this"
+    assert "bell" not in heads  # a noun in one saying alone
+    assert CorpusPhrases(GARDEN, idiom=1.0, frames=1).phrases >= {("bell",)}
+
+
+def test_what_stands_before_a_verb_is_still_a_phrase():
+    texts = ["the wind gave me a cold", "the wind gave us a fright", "we love the wind!", "a wind, warm", "my wind is"]
+    assert ("wind",) in CorpusPhrases(texts).phrases
+
+
+def test_a_and_an_follow_the_replacement():
+    swapper = EntitySwapper(CorpusPhrases(GARDEN), GARDEN)
+    swapped = swapper.swap(["a rose here", "AN old oak here", "the rose", "panama rose"] * 40, seed=0)
+    written = {" ".join(text.split()[:-1]) for text in swapped if not text.startswith(("the", "panama"))}
+    assert {"an old oak", "a pond", "a garden gate", "A pond", "A garden gate", "A rose"} == written
+    assert all(text.startswith(("a ", "an ", "A ", "the ", "panama ")) for text in swapped)
+
+
+def test_spans_are_those_of_the_text_where_lower_case_is_longer():
+    finder = CorpusPhrases(CORPUS)
+    text = "İİİ, the RAMEN of İstanbul and Miso Soup"
+    assert len(text.lower()) > len(text)
+    assert _entities(finder, text) == ["RAMEN", "Miso Soup"]
+
+
+def test_the_dataset_is_parsed_once():
+    class Counting(CorpusPhrases):
+        parsed = 0
+
+        def spans(self, texts):
+            self.parsed += len(texts)
+            return super().spans(texts)
+
+    finder = Counting(CORPUS)
+    swapper = EntitySwapper(finder, CORPUS)
+    assert finder.parsed == len(CORPUS)
+    swapper.swap([*CORPUS, "a new text", "a new text"], seed=0)
+    assert finder.parsed == len(CORPUS) + 1
 
 
 def test_every_entity_is_replaced_and_never_by_itself():
@@ -77,6 +142,9 @@ def test_seeded_and_independent_of_the_other_texts():
 def test_one_entity_alone_has_no_other():
     corpus = ["the ramen was great"] * 4
     assert EntitySwapper(CorpusPhrases(corpus), corpus).swap(corpus, seed=0) == [""] * 4
+    finder = CorpusPhrases(CORPUS)
+    cases = ["the ramen", "The Ramen", "the RAMEN"]  # three surface forms of one
+    assert EntitySwapper(finder, cases).swap([*cases, "the tuna roll"], seed=0) == [""] * 4
 
 
 PARSED = [  # text, parts of speech, heads, relations

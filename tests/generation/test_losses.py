@@ -72,6 +72,18 @@ def test_a_single_sample_has_only_its_hard_negative():
     assert personalized_contrastive(visual, target, no_history, 0.1, math.e).item() == 0
 
 
+def test_a_row_of_zeros_gets_no_gradient():
+    """An empty text's Ĥ^Y may be one, and one over its length is no number to train with."""
+    for index in range(3):
+        inputs = _rows(5)
+        with torch.no_grad():
+            inputs[index][0] = 0
+        gradients = torch.autograd.grad(cross_modal_contrastive(*inputs, 0.1), inputs)
+        assert gradients[index][0].abs().sum() == 0
+        assert all(gradient.abs().max() < 100 for gradient in gradients)
+        assert gradients[index][1].abs().sum() > 0
+
+
 def test_perfect_alignment_is_free_at_low_temperature():
     eye = torch.eye(4)
     assert cross_modal_contrastive(eye, eye, -eye, 0.02).item() < 1e-6

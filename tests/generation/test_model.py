@@ -1,9 +1,12 @@
 """ShowcaseGenerator: shapes, padding, the end token, caches, saving."""
 
+import math
+import shutil
+
 import pytest
 import torch
 from torch.nn import functional as F
-from transformers import GPT2LMHeadModel
+from transformers import BertConfig, GPT2Config, GPT2LMHeadModel
 
 from showcase_utils.generation.gpt2 import IGNORED, load_tokenizer
 from showcase_utils.generation.model import ShowcaseGenerator
@@ -86,8 +89,50 @@ def test_no_checkpoint_is_a_clear_error(tmp_path):
         ShowcaseGenerator.from_decoder(tmp_path / "nothing")
 
 
+@pytest.mark.parametrize("end", [0, [2, 0], None])
+def test_texts_end_with_the_token_that_ends_the_labels(decoder, end, tmp_path):
+    """Whatever the checkpoint's config calls the end token."""
+    folder = shutil.copytree(decoder, tmp_path / "decoder")
+    config = GPT2Config.from_pretrained(folder)
+    config.eos_token_id = end
+    config.save_pretrained(folder)
+    tokenizer = load_tokenizer(folder)
+    model = ShowcaseGenerator.from_decoder(folder, max_tokens=12, feature_dim=DIM)
+    assert tokenizer.eos_token_id == 2
+    assert model.config.eos_token_id == model.generation_config.eos_token_id == model.config.decoder.eos_token_id == 2
+    model.decoder.lm_head.weight.data.zero_()
+    model.decoder.lm_head.weight.data[2] = model.decoder.transformer.ln_f.bias.data[:] = 1.0
+    model.decoder.transformer.ln_f.weight.data.zero_()
+    assert model.eval().generate(**_batch())[:, 1:].tolist() == [[2]] * 3
+
+
+def test_a_checkpoint_that_does_not_fit_says_what_to_do(decoder, tmp_path):
+    with pytest.raises(ValueError, match="64 positions, fewer than 65 tokens: set generation.max_tokens to 64"):
+        ShowcaseGenerator.from_decoder(decoder, max_tokens=65)
+    ShowcaseGenerator.from_decoder(decoder, max_tokens=64)
+    folder = shutil.copytree(decoder, tmp_path / "decoder")
+    tokenizer = load_tokenizer(folder)
+    tokenizer.add_tokens(["<|more|>"])
+    tokenizer.save_pretrained(folder)
+    with pytest.raises(ValueError, match="resize_token_embeddings"):
+        ShowcaseGenerator.from_decoder(folder)
+    BertConfig().save_pretrained(tmp_path / "bert")
+    with pytest.raises(ValueError, match="is a 'bert': give a GPT-2"):
+        ShowcaseGenerator.from_decoder(tmp_path / "bert")
+
+
+def test_an_empty_text_is_no_nan(decoder):
+    model, batch = _model(decoder), _batch()
+    labels = torch.full((3, 4), IGNORED)
+    output = model(**batch, labels=labels)
+    assert output.loss.item() == 0
+    output.loss.backward()
+    assert all(weight.grad is None or weight.grad.isfinite().all() for weight in model.parameters())
+
+
+@pytest.mark.parametrize("value", [5.0, math.nan])
 @pytest.mark.parametrize("padded", ["labels", "images", "history", "swapped"])
-def test_padding_changes_nothing(decoder, padded):
+def test_padding_changes_nothing(decoder, padded, value):
     model, tokenizer, batch = _model(decoder), load_tokenizer(decoder), _batch(sizes=((2, 3), (1, 4), (3, 2)))
     batch["labels"], batch["swapped"] = _labels(tokenizer, TEXTS), _labels(tokenizer, TEXTS[::-1])
     longer = dict(batch)
@@ -95,7 +140,7 @@ def test_padding_changes_nothing(decoder, padded):
         longer[padded] = F.pad(batch[padded], (0, 7), value=IGNORED)
     else:
         mask = "image_mask" if padded == "images" else "history_mask"
-        longer[padded] = F.pad(batch[padded], (0, 0, 0, 2), value=5.0)
+        longer[padded] = F.pad(batch[padded], (0, 0, 0, 2), value=value)
         longer[mask] = F.pad(batch[mask], (0, 2))
     outputs = []
     for inputs in (batch, longer):
@@ -148,7 +193,11 @@ def test_the_end_token_is_learned_with_and_without_a_pad_token(which, request):
 
 
 @pytest.mark.parametrize("modalities", ["image", "text", "both"])
-@pytest.mark.parametrize("strategy", [{}, {"num_beams": 3}, {"do_sample": True, "top_k": 0, "top_p": 0.9}])
+@pytest.mark.parametrize(
+    "strategy",
+    [{}, {"num_beams": 3}, {"do_sample": True, "top_k": 5}, {"do_sample": True, "top_k": 0, "top_p": 0.9}],
+    ids=["greedy", "beam", "top-k", "nucleus"],
+)
 def test_the_cache_changes_nothing(decoder, modalities, strategy):
     model, batch = _model(decoder, modalities), _batch()
     texts = []
@@ -178,13 +227,16 @@ def test_cross_attention_keys_are_computed_once(decoder):
     assert len(calls) == 1
 
 
-def test_a_sample_is_generated_alike_alone_and_in_a_batch(decoder):
+@pytest.mark.parametrize("strategy", [{}, {"num_beams": 3}], ids=["greedy", "beam"])
+def test_a_sample_is_generated_alike_alone_and_in_a_batch(decoder, strategy):
     model, batch = _model(decoder), _batch()
-    together = model.generate(**batch)
+    together = model.generate(**batch, **strategy)
     for row in range(3):
         photos, reviews = batch["image_mask"][row].sum(), batch["history_mask"][row].sum()
         alone = model.generate(
-            images=batch["images"][row : row + 1, :photos], history=batch["history"][row : row + 1, :reviews]
+            images=batch["images"][row : row + 1, :photos],
+            history=batch["history"][row : row + 1, :reviews],
+            **strategy,
         )
         assert torch.equal(alone[0], together[row, : alone.shape[1]])
 

@@ -3,6 +3,7 @@
 import json
 import os
 import runpy
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +15,15 @@ import torch
 from safetensors.torch import load_file
 
 from showcase_utils.artifacts import Artifacts, StaleStage
-from showcase_utils.config import load_settings
+from showcase_utils.config import SettingsError, load_settings
 from showcase_utils.data.frames import save_reviews
 from showcase_utils.encoding.clip import Features
 from showcase_utils.encoding.features import write_features
 from showcase_utils.generation import stage
+from showcase_utils.generation.dataset import ShowcaseCorpus
+from showcase_utils.generation.entities import EntitySwapper
 from showcase_utils.generation.stage import build_generation, open_inputs, train_generation
+from showcase_utils.generation.systems import SYSTEMS
 
 DIM = 16
 ROOT = Path(__file__).parents[2]
@@ -65,12 +69,20 @@ def _overrides(decoder, **changes):
     return {f"generation.{key}": value for key, value in (small | changes).items()} | {"device": "cpu"}
 
 
-def _torchrun(store, overrides):
+def _torchrun(store, overrides, *program):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command += ["-m", "showcase_utils.cli", "train", "--profile", "smoke", "--artifacts", str(store.root)]
+    command += [*(program or ("-m", "showcase_utils.cli")), "train", "--profile", "smoke"]
+    command += ["--artifacts", str(store.root)]
     command += [word for key, value in overrides.items() for word in ("--set", f"{key}={value}")]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, **pipes) as process:
+        try:
+            output, errors = process.communicate(timeout=120)
+        except subprocess.TimeoutExpired:
+            process.terminate()  # torchrun then ends its processes, which a kill would leave behind
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, output, errors)
 
 
 def test_two_processes_make_the_stage_that_one_makes(decoder, world, tmp_path):
@@ -94,6 +106,48 @@ def test_two_processes_make_the_stage_that_one_makes(decoder, world, tmp_path):
         assert json.loads((two / name / "training.json").read_text())["steps"] == 6
 
 
+KILLED = """
+import os, signal
+from transformers import TrainerCallback
+from showcase_utils import cli
+from showcase_utils.generation import training
+
+class Killer(TrainerCallback):
+    def on_step_end(self, args, state, control, **unused):
+        if state.global_step == 5 and args.process_index == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+original = training.ShowcaseTrainer.__init__
+def with_killer(self, *args, callbacks, **kwargs):
+    original(self, *args, callbacks=[*callbacks, Killer()], **kwargs)
+training.ShowcaseTrainer.__init__ = with_killer
+cli.app()
+"""
+
+
+def test_two_processes_of_which_one_is_killed_go_on_to_the_same_weights(decoder, world, tmp_path):
+    """Behind the first of two epochs, with the swapped texts of the first attempt."""
+    overrides = _overrides(decoder, systems=["ours_pc2l"])
+    pair, single = (_store(tmp_path / name, world, overrides) for name in ("pair", "single"))
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED)
+    outcome = _torchrun(pair, overrides, str(script))
+    assert outcome.returncode != 0 and f"exitcode  : -{signal.SIGKILL.value}" in outcome.stderr, outcome.stderr
+    (work,) = (pair.folder / ".unfinished").iterdir()
+    assert [folder.name for folder in (work / "ours_pc2l-0" / "checkpoints").iterdir()] == ["checkpoint-3"]
+    before = (work / "swapped.parquet").stat().st_mtime_ns
+    outcome = _torchrun(pair, overrides)
+    assert outcome.returncode == 0, outcome.stderr
+    train_generation(single, progress=False)
+    two, one = (store.path("generation") for store in (pair, single))
+    assert (two / "swapped.parquet").stat().st_mtime_ns == before
+    want, got = (load_file(folder / "ours_pc2l-0" / "model.safetensors") for folder in (one, two))
+    for key, value in want.items():
+        torch.testing.assert_close(got[key], value, rtol=0, atol=1e-5, msg=lambda text, key=key: f"{key}: {text}")
+    steps = [pd.read_csv(folder / "ours_pc2l-0" / "log.csv")["step"].tolist() for folder in (one, two)]
+    assert steps[0] == steps[1]
+
+
 def test_what_is_done_is_left_alone_and_what_is_missing_is_named(decoder, world, tmp_path, monkeypatch):
     overrides = _overrides(decoder, systems=["img_gpt2"], epochs=1)
     with pytest.raises(StaleStage, match="run notebook"):
@@ -103,6 +157,67 @@ def test_what_is_done_is_left_alone_and_what_is_missing_is_named(decoder, world,
     assert folder == store.path("generation")
     monkeypatch.setattr(stage, "build_generation", lambda *args, **kwargs: pytest.fail("trained again"))
     assert train_generation(store, progress=False) == folder
+
+
+def _inputs(world):
+    held_out = world["reviews"][world["reviews"]["split"] != "train"]
+    return world["reviews"], world["reviews"], world["photos"], world["review_features"], held_out
+
+
+def test_the_study_is_every_system_on_three_seeds(settings, world, tmp_path, monkeypatch):
+    study = load_settings("study").generation
+    runs = []
+    monkeypatch.setattr(stage, "train_system", lambda out, name, corpus, seed, *rest: runs.append((name, seed)))
+    chosen = settings.model_copy(update={"systems": study.systems, "seeds": study.seeds, "jobs": 1})
+    build_generation(tmp_path, *_inputs(world), chosen, 40, "cpu", progress=False)
+    assert len(SYSTEMS) == 10 and len(runs) == 30
+    assert set(runs) == {(name, 40 + seed) for name in SYSTEMS for seed in range(3)}
+
+
+def test_texts_are_swapped_once_for_all_systems_and_attempts(settings, world, tmp_path, monkeypatch):
+    swapped, made, swap = [], [], EntitySwapper.swap
+    monkeypatch.setattr(EntitySwapper, "swap", lambda self, texts, seed: made.append(texts) or swap(self, texts, seed))
+
+    def train(out, name, corpus, *rest):
+        swapped.append([corpus.dataset(split, swap=True).swapped for split in ("train", "val")])
+
+    monkeypatch.setattr(stage, "train_system", train)
+    chosen = settings.model_copy(update={"systems": ("ours_ce", "ours_ccl", "ours_pc2l"), "seeds": (0, 1), "jobs": 1})
+    for attempt in range(2):
+        build_generation(tmp_path, *_inputs(world), chosen, 3, "cpu", progress=False)
+        assert len(made) == 2 and len(swapped) == 6 * (attempt + 1)  # of train and of val
+    frame = pd.read_parquet(tmp_path / "swapped.parquet").set_index("review_id")["text"]
+    assert [path.name for path in tmp_path.iterdir()] == ["swapped.parquet"] and len(frame) == 56
+    corpus = ShowcaseCorpus.from_frames(*_inputs(world)[:4], chosen, None, 3)
+    for split, tokens in zip(("train", "val"), swapped[0], strict=True):
+        fresh = corpus.dataset(split, swap=True)
+        assert tokens == fresh.swapped and sum(map(bool, tokens)) > len(tokens) / 2
+        assert frame[fresh.reviews["review_id"]].to_dict() == corpus.swap(split)
+    assert all(parts == swapped[0] for parts in swapped)
+
+
+def test_without_contrast_to_photos_no_text_is_swapped(settings, world, tmp_path, monkeypatch):
+    monkeypatch.setattr(stage, "train_system", lambda *args: None)
+    chosen = settings.model_copy(update={"systems": ("ours_pcl", "peter"), "jobs": 1})
+    build_generation(tmp_path, *_inputs(world), chosen, 0, "cpu", progress=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_system_is_named_before_anything_is_trained(settings, world, tmp_path, monkeypatch):
+    monkeypatch.setattr(stage, "train_system", lambda *args: pytest.fail("trained"))
+    for changes in ({"systems": ("ours_ce", "ours")}, {"systems": ("ours_ce",), "lrs": {"ours": 1e-3}}):
+        with pytest.raises(ValueError, match="no system 'ours': choose from"):
+            build_generation(tmp_path, *_inputs(world), settings.model_copy(update=changes), 0, "cpu", progress=False)
+
+
+def test_a_learning_rate_of_one_system_enters_the_recipe(decoder, world, tmp_path):
+    _store(tmp_path, world, _overrides(decoder))
+    overrides = (_overrides(decoder), _overrides(decoder) | {"generation.lrs.peter": 0.01})
+    stores = [Artifacts(load_settings("smoke", chosen), tmp_path) for chosen in overrides]
+    assert stores[1].settings.generation.lrs["peter"] == 0.01
+    assert stores[0].fingerprint("generation") != stores[1].fingerprint("generation")
+    with pytest.raises(SettingsError, match="generation.lrs.peter"):
+        load_settings("smoke", "generation.lrs.peter=-1")
 
 
 def test_inputs_are_the_widest_profile_and_the_first_seed(decoder, world, tmp_path):
@@ -121,8 +236,7 @@ def test_systems_trained_side_by_side_are_those_trained_one_after_the_other(tmp_
     settings = conftest["make_settings"](decoder, epochs=1).model_copy(
         update={"systems": ("img_gpt2", "peter"), "seeds": (0, 1)}
     )
-    held_out = world["reviews"][world["reviews"]["split"] != "train"]
-    inputs = (world["reviews"], world["reviews"], world["photos"], world["review_features"], held_out)
+    inputs = _inputs(world)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ import pytest
 import torch
 import torch._dynamo
 from safetensors.torch import load_file
-from transformers import TrainingArguments
+from transformers import TrainerCallback, TrainingArguments
 
 from showcase_utils.generation import trainer as trainer_module
 from showcase_utils.generation.callbacks import read_samples
@@ -21,7 +22,7 @@ from showcase_utils.generation.training import load_system, train_system
 
 
 def _trainer(model, corpus, settings, folder):
-    arguments = training_arguments(folder, settings, 0, "cpu", False, 48)
+    arguments = training_arguments(folder, settings, settings.lr, 0, "cpu", False, 48)
     return ShowcaseTrainer(model, arguments, eval_dataset=corpus.dataset("val"), settings=settings)
 
 
@@ -93,7 +94,7 @@ def test_contrast_is_within_a_micro_batch(corpus, tmp_path):
 def test_a_batch_that_cannot_be_split_is_named(settings, tmp_path):
     odd = settings.model_copy(update={"accumulation": 3})
     with pytest.raises(ValueError, match=r"generation.batch_size = 16 can't be split into 1 processes × 3"):
-        training_arguments(tmp_path, odd, 0, "cpu", False, 48)
+        training_arguments(tmp_path, odd, odd.lr, 0, "cpu", False, 48)
 
 
 def test_more_gpus_than_processes_are_left_alone(settings, tmp_path, monkeypatch):
@@ -105,14 +106,70 @@ def test_more_gpus_than_processes_are_left_alone(settings, tmp_path, monkeypatch
             self._n_gpu = 2
 
     monkeypatch.setattr(trainer_module, "TrainingArguments", TwoGPUs)
-    arguments = training_arguments(tmp_path, settings, 0, "cpu", False, 48)
+    arguments = training_arguments(tmp_path, settings, settings.lr, 0, "cpu", False, 48)
     assert arguments.n_gpu == 1 and arguments.train_batch_size == settings.batch_size
+
+
+@contextmanager
+def _dtypes_of_linear_layers():
+    """What linear layers return in training."""
+    seen = set()
+
+    def note(module, inputs, output):
+        if isinstance(module, torch.nn.Linear) and module.training:
+            seen.add(output.dtype)
+
+    hook = torch.nn.modules.module.register_module_forward_hook(note)
+    try:
+        yield seen
+    finally:
+        hook.remove()
+
+
+def test_full_precision_is_the_default(corpus, tmp_path):
+    with _dtypes_of_linear_layers() as seen:
+        _weights(corpus, tmp_path, "ours_pc2l", epochs=1)
+    assert seen == {torch.float32}
+
+
+def test_the_rate_warms_up_and_decays_and_gradients_are_clipped(corpus, tmp_path, monkeypatch):
+    """Six steps, half of which warm up."""
+    rates, norms = [], []
+
+    class Watch(TrainerCallback):
+        def on_pre_optimizer_step(self, args, state, control, model, optimizer, **unused):
+            rates.append(optimizer.param_groups[0]["lr"])
+            norms.append(torch.stack([weight.grad.norm() for weight in model.parameters()]).norm().item())
+
+    original = ShowcaseTrainer.__init__
+    monkeypatch.setattr(
+        ShowcaseTrainer,
+        "__init__",
+        lambda self, *args, callbacks, **kwargs: original(self, *args, callbacks=[*callbacks, Watch()], **kwargs),
+    )
+    _, log = _weights(corpus, tmp_path, "ours_ce", lr=3e-3, warmup=0.5)
+    np.testing.assert_allclose(rates, [0, 1e-3, 2e-3, 3e-3, 2e-3, 1e-3], atol=1e-9)
+    found = log.loc[log["split"] == "train", "grad_norm"]
+    assert found.max() > 1.5
+    np.testing.assert_allclose(norms, found.clip(upper=1), rtol=1e-3)
+
+
+def test_a_system_may_have_a_learning_rate_of_its_own(corpus, tmp_path):
+    rates = {}
+    for lrs in ({}, {"st": 1e-5}, {"ours_ce": 1e-5}):
+        _, log = _weights(corpus, tmp_path / str(len(rates)), "ours_ce", lr=3e-3, lrs=lrs, epochs=1, warmup=0.0)
+        rates[len(rates)] = log["learning_rate"].max()
+    assert rates[0] == rates[1] == pytest.approx(300 * rates[2])
+    with pytest.raises(ValueError, match="no system 'ours_cee'"):
+        _weights(corpus, tmp_path, "ours_ce", lrs={"ours_cee": 1e-3})
 
 
 @pytest.mark.parametrize("name", ["ours_pc2l", "r2gen", "ref2seq", "peter", "st"])
 def test_half_precision_trains_and_writes_as_it_learns(name, corpus, tmp_path):
     """Samples are decoded in the middle of a training under autocast."""
-    weights, log = _weights(corpus, tmp_path, name, precision="bf16", epochs=1)
+    with _dtypes_of_linear_layers() as seen:
+        weights, log = _weights(corpus, tmp_path, name, precision="bf16", epochs=1)
+    assert seen == {torch.bfloat16}
     assert {value.dtype for value in weights.values()} == {torch.float32}
     assert np.isfinite(log["loss"]).all() and log["ce"].iloc[0] < 7
     assert len(read_samples(tmp_path / f"{name}-0" / "samples.csv")) == 6

@@ -35,7 +35,9 @@ def test_a_trained_system_is_whole(corpus, tmp_path):
     record = json.loads((folder / "training.json").read_text())
     model = load_system(folder)
     assert record["parameters"] == sum(weight.numel() for weight in model.parameters())
-    assert record["val_loss"] == pytest.approx(log[log["split"] == "val"]["loss"].min(), rel=1e-4)
+    best = log[log["split"] == "val"].set_index("step").loc[record["best_step"]]
+    assert record["val_loss"] == pytest.approx(best["loss"], rel=1e-4)
+    assert record["val_ce"] == pytest.approx(best["ce"], rel=1e-4) and record["val_ce"] < record["val_loss"]
     assert not model.training
     assert load_tokenizer(folder).eos_token_id == model.generation_config.eos_token_id
 
@@ -166,6 +168,7 @@ def test_patience_goes_on_counting_where_it_was(corpus, settings, tmp_path, monk
 
 
 def test_the_table_has_every_system_and_seed(corpus, tmp_path):
+    corpus = dataclasses.replace(corpus, settings=corpus.settings.model_copy(update={"lrs": {"peter": 2e-3}}))
     for name, seed in (("img_gpt2", 1), ("peter", 0), ("img_gpt2", 0)):
         train_system(tmp_path, name, corpus, seed, "cpu", False)
     (tmp_path / "ours_ce-0").mkdir()  # under way
@@ -176,6 +179,9 @@ def test_the_table_has_every_system_and_seed(corpus, tmp_path):
         assert row.parameters == sum(weight.numel() for weight in load_system(folder).parameters())
         assert row.seconds == json.loads((folder / "timing.json").read_text())["seconds"] > 0
         assert row.steps == 6
+        assert row.lr == (2e-3 if row.system == "PETER" else 3e-3)
+        log = pd.read_csv(folder / "log.csv").query("split == 'val'")
+        assert row.val_ce == pytest.approx(log.set_index("step")["ce"][row.best_step], rel=1e-4)
     with pytest.raises(FileNotFoundError, match="run notebook 04"):
         training_table(tmp_path / "ours_ce-0")
 

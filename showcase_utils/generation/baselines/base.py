@@ -12,14 +12,13 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from transformers import AutoConfig, GenerationConfig, GenerationMixin, PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
 from transformers.modeling_outputs import ModelOutput
 
 from showcase_utils.config import Generation
 from showcase_utils.generation.dataset import ShowcaseCorpus
-from showcase_utils.generation.gpt2 import IGNORED, decoder_source
+from showcase_utils.generation.gpt2 import IGNORED, decoder_source, mean_cross_entropy
 
 
 class BaselineConfig(PreTrainedConfig):
@@ -159,7 +158,7 @@ class Baseline(PreTrainedModel, GenerationMixin):
         tokens = tokens.masked_fill(tokens == IGNORED, self.config.decoder_start_token_id)
         spoken = labels != IGNORED
         logits = self.head(self.states(tokens, encoder_outputs)[spoken])  # (tokens, vocabulary)
-        loss = F.cross_entropy(logits.float(), labels[spoken])
+        loss = mean_cross_entropy(logits, labels[spoken])
         return BaselineOutput(loss=loss, context=self.context_loss(labels, encoder_outputs))
 
     def prepare_inputs_for_generation(self, input_ids: Tensor, **kwargs: Any) -> dict[str, Any]:

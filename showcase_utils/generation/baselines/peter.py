@@ -11,11 +11,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from transformers.modeling_outputs import ModelOutput
 
 from showcase_utils.generation.baselines.base import Baseline, BaselineConfig, Positions, causal
-from showcase_utils.generation.gpt2 import IGNORED
+from showcase_utils.generation.gpt2 import IGNORED, mean_cross_entropy
 
 UNKNOWN = 0
 FORGET = 0.1  # share of training samples whose user, and whose item, is unknown
@@ -63,9 +62,9 @@ class Peter(Baseline):
     def context_loss(self, labels: Tensor, encoded: Identities) -> Tensor:
         """Context prediction: the words of the text, in any order, from the item's position alone."""
         empty = encoded.pair[:, :0]
-        scores = self.head(self._read(empty, encoded)[:, 1]).float().log_softmax(dim=-1)  # (B, vocabulary)
+        scores = self.head(self._read(empty, encoded)[:, 1])  # (B, vocabulary)
         spoken = labels != IGNORED
-        return F.nll_loss(scores.repeat_interleave(spoken.sum(1), dim=0), labels[spoken])
+        return mean_cross_entropy(scores.repeat_interleave(spoken.sum(1), dim=0), labels[spoken])
 
     def _read(self, words: Tensor, encoded: Identities) -> Tensor:
         hidden = self.dropout(self.positions(torch.cat([encoded.pair, words], dim=1)))  # (B, 2 + T, width)

@@ -42,6 +42,7 @@ class PhotoEncoder(nn.Module):
 
     def forward(self, images: Tensor, image_mask: Tensor, **unused: Any) -> Seen:
         first = self.first.weight.expand(len(images), 1, -1)
+        images = images.masked_fill(~image_mask.unsqueeze(-1), 0.0)  # padding may hold anything
         hidden = torch.cat([first, self.projection(images)], dim=1)
         mask = torch.cat([image_mask.new_ones(len(images), 1), image_mask], dim=1)
         return Seen(hidden=self.layers(hidden, src_key_padding_mask=~mask), mask=mask)
@@ -74,17 +75,18 @@ class RelationalMemory(nn.Module):
 
 
 class ConditionalNorm(nn.Module):
-    """MCLN: layer norm with γ + Δγ(M_t) and β + Δβ(M_t)."""
+    """MCLN: layer norm with γ + Δγ(M_t) and β + Δβ(M_t), each Δ by an MLP of its own."""
 
     def __init__(self, width: int):
         super().__init__()
         self.norm = nn.LayerNorm(width)
-        self.shift = nn.Sequential(nn.Linear(SLOTS * width, width), nn.ReLU(), nn.Linear(width, 2 * width))
+        self.scale, self.shift = (
+            nn.Sequential(nn.Linear(SLOTS * width, width), nn.ReLU(), nn.Linear(width, width)) for _ in range(2)
+        )
 
     def forward(self, hidden: Tensor, memory: Tensor) -> Tensor:
-        scale, shift = self.shift(memory).chunk(2, dim=-1)
         plain = nn.functional.layer_norm(hidden, hidden.shape[-1:])
-        return plain * (self.norm.weight + scale) + self.norm.bias + shift
+        return plain * (self.norm.weight + self.scale(memory)) + self.norm.bias + self.shift(memory)
 
 
 class DecoderLayer(nn.Module):
@@ -124,9 +126,8 @@ class R2Gen(Baseline):
         self.post_init()
 
     def states(self, tokens: Tensor, encoded: Seen) -> Tensor:
-        words = self.words(tokens)
-        memory = self.memory(words)
-        hidden = self.dropout(self.positions(words))
+        hidden = self.dropout(self.positions(self.words(tokens)))
+        memory = self.memory(hidden)  # as the original does, from words with their positions
         for layer in self.layers:
             hidden = layer(hidden, memory, encoded)
         return self.norm(hidden)

@@ -1,6 +1,7 @@
 """Ref2Seq (Ni et al. 2019): reviews of the user and of the item as references, GRUs with attention to both.
 
-References are reviews of GEST-s2: the user's history, and what users of the training split wrote of the place.
+References are the user's history, whose features the generator sees, and what other users of the training split wrote
+of the place.
 """
 
 from __future__ import annotations

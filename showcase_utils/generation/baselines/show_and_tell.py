@@ -45,5 +45,11 @@ class ShowAndTell(Baseline):
 
     def states(self, tokens: Tensor, encoded: Shown) -> Tensor:
         shown = torch.cat([encoded.image.unsqueeze(1), self.words(tokens)], dim=1)  # (B, 1 + T, width)
-        hidden, _ = self.lstm(self.dropout(shown))
-        return self.dropout(hidden[:, 1:])
+        return self.dropout(self._read(self.dropout(shown))[:, 1:])
+
+    def _read(self, shown: Tensor) -> Tensor:
+        """On a CPU in float32, also under autocast: without AVX-512, oneDNN has no LSTM in bfloat16."""
+        if shown.device.type != "cpu":
+            return self.lstm(shown)[0]
+        with torch.autocast("cpu", enabled=False):
+            return self.lstm(shown.float())[0]
