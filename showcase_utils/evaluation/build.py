@@ -11,19 +11,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
 from showcase_utils.config import Evaluation
 from showcase_utils.demo_world.truth import Truth, load_truth
 from showcase_utils.evaluation import known_world
 from showcase_utils.evaluation.bertscore import bertscore
-from showcase_utils.evaluation.claims import CLAIMS, DISTANCE, RANK, Evidence, Key, judge, ledger
+from showcase_utils.evaluation.claims import CLAIMS, COMPARISONS, DISTANCE, RANK, Evidence, Key, judge, ledger
 from showcase_utils.evaluation.corpus import mean_metric
 from showcase_utils.evaluation.generated import REFERENCE, Grounding, runs_of
 from showcase_utils.evaluation.grounding import clip_align, clip_score
 from showcase_utils.evaluation.significance import Interval, compare, detectable, holm, interval
 from showcase_utils.evaluation.text import ngram_row
 from showcase_utils.metric import Metric
+from showcase_utils.progress import progress_bar
 
 NEEDS_REFERENCE = {"BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "NIST-4", "ROUGE-L", "CIDEr-D", "BERTScore"}
 PROPOSED = "ours_pc2l"
@@ -69,7 +69,7 @@ def build_evaluation(
     truth = load_truth(world) if world is not None else None
     scores: Scores = {}
     samples = []
-    for (system, _), frame in tqdm(runs.items(), desc="scoring", disable=not progress):
+    for (system, _), frame in progress_bar(runs.items(), desc="scoring", disable=not progress):
         row = score_run(frame, grounding.take(frame.index), settings, device, without_reference=system == REFERENCE)
         if truth is not None:
             row |= {name: measure(truth, frame) for name, measure in TRUTH.items()}
@@ -167,15 +167,15 @@ def selection_evidence(scores: pd.DataFrame, k: int = 3, **options: Any) -> dict
     scores = scores[(scores["split"] == "test") & scores["evaluable"]].sort_values("review_id", kind="stable")
     names = scores["method"].where(scores["profile"] == "none", scores["method"] + " " + scores["profile"])
     found = {}
-    for claim in CLAIMS:
-        column = {f"F1@{k}": "f1", f"Div@{k}": "diversity"}.get(claim.metric)
-        if column is None or not {claim.first, claim.second} <= set(names):
+    for first, second, metric in COMPARISONS:
+        column = {f"F1@{k}": "f1", f"Div@{k}": "diversity"}.get(metric)
+        if column is None or not {first, second} <= set(names):
             continue
         sides = []
-        for name in (claim.first, claim.second):
+        for name in (first, second):
             runs = [run for _, run in scores[names == name].groupby("seed")]
-            sides.append([mean_metric(run[column].to_numpy(), claim.metric) for run in runs])
-        found[claim.comparison] = _evidence(*sides, runs[0]["user_id"].tolist(), options)
+            sides.append([mean_metric(run[column].to_numpy(), metric) for run in runs])
+        found[first, second, metric] = _evidence(*sides, runs[0]["user_id"].tolist(), options)
     return found
 
 

@@ -28,7 +28,8 @@ Key = tuple[str, str, str]  # first, second, metric
 class Claim:
     """One comparison that the paper's text makes: ``first`` against ``second`` on ``metric``.
 
-    ``direction`` is ``greater``, or ``no worse`` by more than ``margin`` times the value of ``second``.
+    ``direction`` is ``greater``, or ``no worse`` by more than ``margin`` times the value of ``second``. ``presupposes``
+    names a comparison whose first must be greater for the claim to say anything.
     """
 
     key: str
@@ -38,6 +39,7 @@ class Claim:
     metric: str
     direction: Literal["greater", "no worse"] = "greater"
     margin: float = 0.0
+    presupposes: Key | None = None
     source: str = "the paper"
 
     @property
@@ -75,6 +77,8 @@ class Outcome:
 
 def _claims() -> tuple[Claim, ...]:
     best, image, words = "dpp img+text", "dpp img", "dpp text"
+    relevance = "top_k_learned img+text"
+    some = (relevance, "random", "F1@3")  # without it there is no relevance that the DPP could lose
     topic = "PC²L output is {} than that of {}"
     baselines = {name: name.upper() if name != "ref2seq" else "Ref2Seq" for name in PAPER_BASELINES}
     baselines |= {"r2gen": "R2Gen", "ours_ce": "training with CE alone"}
@@ -82,8 +86,8 @@ def _claims() -> tuple[Claim, ...]:
         Claim("1a", "personalised selection beats random", best, "random", "F1@3"),
         Claim("1b", "img+text ≥ img", best, image, "F1@3"),
         Claim("1c", "img > text", image, words, "F1@3"),
-        Claim("1d", "the DPP buys diversity …", best, "top_k_learned img+text", "Div@3"),
-        Claim("1e", "… for little relevance", best, "top_k_learned img+text", "F1@3", "no worse", 0.10),
+        Claim("1d", "the DPP buys diversity …", best, relevance, "Div@3"),
+        Claim("1e", "… for little relevance", best, relevance, "F1@3", "no worse", 0.10, presupposes=some),
         Claim(
             "2a", "photos differ more between businesses than within one", "inter-business", "intra-business", DISTANCE
         ),
@@ -109,6 +113,7 @@ def _claims() -> tuple[Claim, ...]:
 
 
 CLAIMS = _claims()
+COMPARISONS = tuple(dict.fromkeys(key for claim in CLAIMS for key in (claim.comparison, claim.presupposes) if key))
 
 
 def judge(
@@ -122,15 +127,23 @@ def judge(
     ``evidence`` is looked up by (first, second, metric). ``missing`` may give, by the name of a system, the reason
     why there is none.
     """
-    tested = [claim for claim in claims if claim.comparison in evidence]
+    tested = [claim for claim in claims if claim.comparison in evidence and not _idle(claim, evidence)]
     p_values = [_p_value(evidence[claim.comparison].difference, claim) for claim in tested]
     corrected = dict(zip((claim.key for claim in tested), holm(p_values), strict=True))
     return [
         _outcome(claim, evidence[claim.comparison], float(corrected[claim.key]), 1 - confidence)
         if claim.key in corrected
-        else _untestable(claim, missing or {})
+        else _untestable(claim, _idle(claim, evidence) or _missing(claim, missing or {}))
         for claim in claims
     ]
+
+
+def _idle(claim: Claim, evidence: Mapping[Key, Evidence]) -> str:
+    """Why a claim says nothing because of what it presupposes; empty if it does say something."""
+    if claim.presupposes not in evidence or evidence[claim.presupposes].difference.low > 0:
+        return ""
+    first, second, metric = claim.presupposes
+    return f"{first} is not above {second} on {metric}, so there is nothing to lose"
 
 
 def _p_value(difference: Interval, claim: Claim) -> float:
@@ -138,11 +151,12 @@ def _p_value(difference: Interval, claim: Claim) -> float:
     return difference.p_value if isinstance(difference, Comparison) and claim.direction == "greater" else math.nan
 
 
-def _untestable(claim: Claim, missing: Mapping[str, str]) -> Outcome:
+def _missing(claim: Claim, missing: Mapping[str, str]) -> str:
     why = [missing.get(name, "") for name in (claim.first, claim.second)]
-    reason = (
-        "; ".join(dict.fromkeys(filter(None, why))) or f"this run has no {claim.first} and {claim.second} to compare"
-    )
+    return "; ".join(dict.fromkeys(filter(None, why))) or f"this run has no {claim.first} and {claim.second} to compare"
+
+
+def _untestable(claim: Claim, reason: str) -> Outcome:
     return Outcome(claim.key, claim.statement, f"{claim.first} − {claim.second}", claim.metric, NOT_TESTABLE, reason)
 
 

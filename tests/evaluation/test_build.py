@@ -34,7 +34,7 @@ def world(tmp_path_factory):
     users = pd.DataFrame({"user_id": [f"u{i}" for i in range(N // 2)], "tastes": json.dumps(tastes)})
     photos.to_parquet(folder / "photos.parquet")
     users.to_parquet(folder / "users.parquet")
-    for name in ("sentences", "orders", "businesses", "annotators"):
+    for name in ("sentences", "orders", "businesses", "annotators", "rows"):
         pd.DataFrame({"x": [0]}).to_parquet(folder / f"{name}.parquet")
     return folder.parent
 

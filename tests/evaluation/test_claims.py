@@ -49,6 +49,16 @@ def test_verdicts(claim, found, verdict, reason):
     assert outcome.relative == pytest.approx(found.difference.value / found.second)
 
 
+def test_a_claim_that_presupposes_a_difference_says_nothing_without_it():
+    claim = Claim("1b", "x costs little", "x", "y", "m", "no worse", 0.1, presupposes=("y", "chance", "m"))
+    found = {claim.comparison: evidence(-0.04, -0.09, 0.01)}
+    assert judge(found, [claim])[0].verdict == REPRODUCED
+    (outcome,) = judge(found | {claim.presupposes: evidence(0.1, -0.01, 0.2)}, [claim])
+    assert outcome.verdict == NOT_TESTABLE and "y is not above chance on m" in outcome.reason
+    assert judge(found | {claim.presupposes: evidence(0.1, 0.01, 0.2)}, [claim])[0].verdict == REPRODUCED
+    assert any(c.presupposes for c in CLAIMS)
+
+
 def test_p_values_are_corrected_over_the_ledger():
     claims = [Claim(f"1{c}", "", "x", c, "m") for c in "abcd"]
     found = {claim.comparison: evidence(0.2, 0.1, 0.3, p=0.02) for claim in claims}
