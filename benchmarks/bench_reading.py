@@ -1,70 +1,113 @@
-"""Reading a file like image_review_all.json: ours beside pandas.read_json(lines=True) and one bare pass of orjson.
+"""Reading a file like image_review_all.json: ours beside pandas.read_json(lines=True) and bare passes of fast parsers.
 
 Run: python benchmarks/bench_reading.py [--rows N …] [--repeats N] [--folder DIR]. Writes results/reading.json.
 
 The files are made from a seed with the published counts of rows, users, businesses and ratings (``gest_like.py``);
 the largest has about 1.09 GB. Every measurement is a process of its own, and the peers take turns, so that whatever
-else the machine does meets all of them. ``s1`` is the whole data stage: read, filtered, split, checked for leaks,
-written and counted, without photos. ``notebook`` is `showcase run --to 01` on the file: the data stage, the counts and
-the pictures; its memory is that of the notebook's kernel.
+else the machine does meets all of them.
+
+``orjson``, ``msgspec``, ``simdjson`` parse every line and keep nothing; the latter two take part where they are
+installed (pip install --target FOLDER msgspec pysimdjson; PYTHONPATH=FOLDER). ``pyarrow`` is its reader of JSON lines,
+which uses all cores and keeps a table. ``ours`` is ``read_reviews``, on one core. ``s1`` is the whole data stage: read,
+filtered, split, checked for leaks, written and counted, without photos, so that all are kept; ``s1_photos`` is the same
+beside the index of a photo store in which four of ten photos are there. ``notebook`` is `showcase run --to 01` on the
+file: data stage, counts and pictures; its memory is that of the notebook's kernel.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import math
 import os
 import platform
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
 import gest_like
 
 RESULTS = Path(__file__).parent / "results" / "reading.json"
-PEERS = ("orjson", "ours", "pandas", "s1", "notebook")
+PARSERS = {"orjson": "orjson", "msgspec": "msgspec", "simdjson": "pysimdjson"}
+PEERS = (*PARSERS, "pyarrow", "ours", "pandas", "s1", "s1_photos", "notebook")
 GIB = 2**30
 
 
-def work(peer: str, path: Path) -> dict[str, float]:
-    """One peer reads one file; imports are not counted. Gives seconds, processor seconds, rows and peak memory."""
+def parser(name: str) -> Callable[[bytes], object]:
+    """What makes Python objects of a line of JSON."""
+    if name == "orjson":
+        import orjson
+
+        return orjson.loads
+    if name == "msgspec":
+        import msgspec
+
+        return msgspec.json.Decoder().decode
+    import simdjson
+
+    simd = simdjson.Parser()
+    return lambda line: simd.parse(line, True)
+
+
+def read(peer: str, path: Path) -> Callable[[], int]:
+    """What one peer does with a file, as a function that gives the number of rows; imports are done by then."""
+    if peer in PARSERS:
+        parse = parser(peer)
+
+        def bare() -> int:
+            rows = 0
+            with path.open("rb") as file:
+                for line in file:
+                    parse(line)
+                    rows += 1
+            return rows
+
+        return bare
     if peer == "pandas":
         import pandas
 
-        started, cpu = time.perf_counter(), time.process_time()
-        rows = len(pandas.read_json(path, lines=True))
-    elif peer == "orjson":
-        import orjson
+        return lambda: len(pandas.read_json(path, lines=True))
+    if peer == "pyarrow":
+        import pyarrow.json
 
-        started, cpu = time.perf_counter(), time.process_time()
-        rows = 0
-        with path.open("rb") as file:
-            for line in file:
-                orjson.loads(line)
-                rows += 1
-    elif peer == "ours":
+        return lambda: pyarrow.json.read_json(path).num_rows
+    if peer == "ours":
         from showcase_utils.data.gest import read_reviews
 
-        started, cpu = time.perf_counter(), time.process_time()
-        rows = sum(map(len, read_reviews(path, progress=False)))
-    elif peer == "notebook":
+        return lambda: sum(map(len, read_reviews(path, progress=False)))
+    return lambda: stage(path, gest_like.photos_beside(path) if peer == "s1_photos" else None)
+
+
+def stage(path: Path, photos: Path | None) -> int:
+    """The data stage, and the counts that notebook 01 shows of it."""
+    import pyarrow.parquet
+
+    from showcase_utils.config import Data
+    from showcase_utils.data.build import build_data
+    from showcase_utils.data.statistics import counts
+
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        build_data(Path(folder), path, photos, Data(), progress=False)
+        for name in ("reviews.parquet", "s1.parquet"):
+            counts(Path(folder) / name)
+        return pyarrow.parquet.read_metadata(Path(folder) / "reviews.parquet").num_rows
+
+
+def work(peer: str, path: Path) -> dict[str, float]:
+    """One peer reads one file. Gives seconds, processor seconds, rows and peak memory."""
+    if peer == "notebook":
         return notebook(path)
-    else:
-        import pyarrow.parquet
-
-        from showcase_utils.config import Data
-        from showcase_utils.data.build import build_data
-
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            started, cpu = time.perf_counter(), time.process_time()
-            build_data(Path(folder), path, None, Data(), progress=False)
-            rows = pyarrow.parquet.read_metadata(Path(folder) / "reviews.parquet").num_rows
+    run = read(peer, path)
+    started, cpu = time.perf_counter(), time.process_time()
+    rows = run()
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu
     return {"seconds": seconds, "cpu_seconds": cpu_seconds, "rows": rows, "peak_bytes": peak_bytes()}
 
@@ -120,14 +163,16 @@ def main() -> None:
         print(json.dumps(work(arguments.peer, arguments.file)))
         return
 
+    peers = [peer for peer in PEERS if peer not in PARSERS or importlib.util.find_spec(peer)]
     table = []
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         for rows in arguments.rows:
             path = Path(folder) / "image_review_all.json"
             gest_like.write(path, rows)
-            runs: dict[str, list[dict[str, float]]] = {peer: [] for peer in PEERS}
+            gest_like.write_photos(path)
+            runs: dict[str, list[dict[str, float]]] = {peer: [] for peer in peers}
             for _ in range(arguments.repeats):
-                for peer in PEERS:
+                for peer in peers:
                     runs[peer].append(measure(peer, path))
             for peer, several in runs.items():
                 assert all(run["rows"] == rows for run in several), (peer, several)
@@ -135,23 +180,27 @@ def main() -> None:
                 row |= {key: round(min(run[key] for run in several), 3) for key in ("seconds", "cpu_seconds")}
                 row["peak_gib"] = round(max(run["peak_bytes"] for run in several) / GIB, 3)
                 table.append(row)
-                print(row)
+                print(row, flush=True)
+            shutil.rmtree(gest_like.photos_beside(path))
 
     largest = {row["peer"]: row for row in table if row["rows"] == max(arguments.rows)}
+    fastest = min((largest[peer] for peer in PARSERS if peer in largest), key=lambda row: row["seconds"])
     summary = {
         "pandas_over_ours": round(largest["pandas"]["seconds"] / largest["ours"]["seconds"], 2),
         "pandas_over_ours_cpu": round(largest["pandas"]["cpu_seconds"] / largest["ours"]["cpu_seconds"], 2),
-        "ours_over_orjson": round(largest["ours"]["seconds"] / largest["orjson"]["seconds"], 2),
+        "fastest_parser": fastest["peer"],
+        "ours_over_fastest_parser": round(largest["ours"]["seconds"] / fastest["seconds"], 2),
         "slopes": {
             peer: round(slope(arguments.rows, [row["cpu_seconds"] for row in table if row["peer"] == peer]), 3)
-            for peer in PEERS
+            for peer in peers
         },
     }
     machine = {
         "python": platform.python_version(),
         "cores": os.cpu_count(),
         "load": os.getloadavg()[0],
-        **{name: version(name) for name in ("pandas", "orjson", "pyarrow")},
+        **{name: version(name) for name in ("pandas", "pyarrow")},
+        **{peer: version(name) for peer, name in PARSERS.items() if peer in peers},
     }
     about = "least seconds and largest memory of the repeats; slopes of processor seconds over rows, log-log"
     report = {"about": about, "repeats": arguments.repeats, "machine": machine, "summary": summary, "table": table}

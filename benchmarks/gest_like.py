@@ -15,6 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from showcase_utils.data.photo_index import INDEX, INDEX_SCHEMA
 
 ROWS, USERS, BUSINESSES = 1_487_747, 868_937, 64_527
 RATINGS = {5: 0.681, 4: 0.194, 3: 0.060, 2: 0.026, 1: 0.039}
@@ -53,6 +57,29 @@ def write_splits(path: Path, rows: int = sum(SPLITS.values()), seed: int = 0) ->
             pics = [pic["id"] for pic in record["pics"]]
             splits[name].append(record | {"pics": pics, "history_reviews": history})
     path.write_text(json.dumps(splits), encoding="utf-8")
+
+
+def photos_beside(reviews: Path) -> Path:
+    """Where ``write_photos`` makes the store of a file's photos."""
+    return reviews.with_suffix(".photos")
+
+
+def write_photos(reviews: Path, there: float = 0.4, seed: int = 0) -> None:
+    """A photo store like that of `showcase download`, with all photos that the file names in its index.
+
+    A share of them is ``there``, the others are expired. Files are empty: the data stage looks at their lengths only.
+    """
+    with reviews.open(encoding="utf-8") as file:
+        ids = list(dict.fromkeys(pic["id"] for line in file for pic in json.loads(line)["pics"]))
+    found = np.random.default_rng(seed).random(len(ids)) < there
+    photos = photos_beside(reviews)
+    for first in range(256):
+        (photos / f"{first:02x}").mkdir(parents=True)
+    for number in np.flatnonzero(found).tolist():
+        (photos / f"{number % 256:02x}" / f"{ids[number]}.jpg").touch()
+    columns = {"image_id": ids, "status": np.where(found, "ok", "expired"), "bytes": np.where(found, 0, None)}
+    index = {name: columns.get(name, [None] * len(ids)) for name in INDEX_SCHEMA.names}
+    pq.write_table(pa.table(index, INDEX_SCHEMA), photos / INDEX)
 
 
 def _records(
