@@ -24,6 +24,7 @@ from showcase_utils.generation.dataset import ShowcaseCorpus
 from showcase_utils.generation.entities import EntitySwapper
 from showcase_utils.generation.stage import build_generation, open_inputs, train_generation
 from showcase_utils.generation.systems import SYSTEMS
+from tests.generation.weights import assert_same_weights
 
 DIM = 16
 ROOT = Path(__file__).parents[2]
@@ -98,8 +99,7 @@ def test_two_processes_make_the_stage_that_one_makes(decoder, world, tmp_path):
     assert (two / "peter-0" / "training.json").is_file()  # forgets users at random, so its weights can't be compared
     for name in ("ours_pc2l-0", "r2gen-0", "ref2seq-0"):
         want, got = (load_file(folder / name / "model.safetensors") for folder in (one, two))
-        for key, value in want.items():
-            torch.testing.assert_close(got[key], value, rtol=0, atol=1e-5, msg=lambda text, key=key: f"{key}: {text}")
+        assert_same_weights(got, want)
         log, other = (pd.read_csv(folder / name / "log.csv") for folder in (one, two))
         train = log["split"] == "train"
         np.testing.assert_allclose(other["loss"][train], log["loss"][train], rtol=1e-4)
@@ -142,8 +142,7 @@ def test_two_processes_of_which_one_is_killed_go_on_to_the_same_weights(decoder,
     two, one = (store.path("generation") for store in (pair, single))
     assert (two / "swapped.parquet").stat().st_mtime_ns == before
     want, got = (load_file(folder / "ours_pc2l-0" / "model.safetensors") for folder in (one, two))
-    for key, value in want.items():
-        torch.testing.assert_close(got[key], value, rtol=0, atol=1e-5, msg=lambda text, key=key: f"{key}: {text}")
+    assert_same_weights(got, want)
     steps = [pd.read_csv(folder / "ours_pc2l-0" / "log.csv")["step"].tolist() for folder in (one, two)]
     assert steps[0] == steps[1]
 
@@ -249,5 +248,4 @@ def test_systems_trained_side_by_side_are_those_trained_one_after_the_other(tmp_
     assert names == ["img_gpt2-0", "img_gpt2-1", "peter-0", "peter-1"]
     for name in names:
         one, two = (load_file(tmp_path / jobs / name / "model.safetensors") for jobs in "12")
-        for key, weights in one.items():
-            torch.testing.assert_close(two[key], weights, rtol=1e-4, atol=1e-5)
+        assert_same_weights(two, one)

@@ -19,6 +19,7 @@ from showcase_utils.generation.losses import cross_modal_contrastive, personaliz
 from showcase_utils.generation.systems import find_system
 from showcase_utils.generation.trainer import ShowcaseTrainer, training_arguments
 from showcase_utils.generation.training import load_system, train_system
+from tests.generation.weights import assert_same_weights
 
 
 def _trainer(model, corpus, settings, folder):
@@ -76,8 +77,7 @@ def test_micro_batches_have_the_cross_entropy_of_the_whole_batch(corpus, tmp_pat
     """Texts differ in length and the last step (8 samples) has two micro-batches of four: every token counts once."""
     whole, log = _weights(corpus, tmp_path / "1", "ours_ce", batch_size=20, lr=1e-3)
     split, split_log = _weights(corpus, tmp_path / "4", "ours_ce", batch_size=20, lr=1e-3, accumulation=4)
-    for key, value in whole.items():
-        torch.testing.assert_close(split[key], value, rtol=0, atol=1e-5, msg=lambda text, key=key: f"{key}: {text}")
+    assert_same_weights(split, whole)
     assert list(split_log["step"]) == list(log["step"])
     np.testing.assert_allclose(split_log["loss"], log["loss"], rtol=1e-4)
 
@@ -190,7 +190,5 @@ def test_compiled_training_saves_plain_weights(corpus, tmp_path, monkeypatch):
         for name in [name for name in os.environ if name.startswith("ACCELERATE_DYNAMO")]:
             del os.environ[name]  # TrainingArguments sets them, and later trainings would compile
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > before
-    assert compiled.keys() == plain.keys()
-    for key, value in plain.items():
-        torch.testing.assert_close(compiled[key], value, rtol=0, atol=1e-5, msg=lambda text, key=key: f"{key}: {text}")
+    assert_same_weights(compiled, plain)
     assert load_system(tmp_path / "compiled" / "img_gpt2-0").encoder.modality.isfinite().all()
