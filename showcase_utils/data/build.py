@@ -74,7 +74,8 @@ def _filter(out: Path, minimum: int) -> pd.DataFrame:
         for order, left in orders.items()
     ]
     pd.DataFrame(rows).to_csv(out / "orders.csv", index=False)
-    gone = gone_ids(reviews[reviews["review_id"].isin(s1["review_id"])], available)
+    del orders  # frames of a million rows
+    gone = gone_ids(reviews.loc[reviews["review_id"].isin(s1["review_id"]), ["image_ids"]], available)
     return s1.assign(gone_ids=pd.Series(gone, dtype="object")) if any(gone) else s1
 
 
@@ -148,7 +149,7 @@ def _listed(numbers: pd.Series) -> str:
 
 def _check_leaks(out: Path, path: Path, s1: pd.DataFrame, published: pd.DataFrame) -> None:
     """Look for leaks in our histories, and in the published ones if there are any, and write what was found."""
-    said = digests(s1["text"].tolist())
+    said = digests(s1["text"])  # one text at a time: as a list they would take gigabytes
     entries = history_entries(history(s1), s1, said)
     found = [leaks(s1, entries, said).assign(histories="ours")]
     if len(published):

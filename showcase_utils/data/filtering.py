@@ -97,7 +97,7 @@ def history(reviews: pd.DataFrame, limit: int | None = None) -> pd.Series:
         gone = [ids if type(ids) is list else [] for ids in reviews["gone_ids"]]  # a visit to come has none
         photos = [[*left, *lost] for left, lost in zip(photos, gone, strict=True)]
     with without_cycle_collector():
-        rows = list(zip(ids, businesses, photos, map(fingerprints, reviews["text"].tolist()), strict=True))
+        rows = list(zip(ids, businesses, photos, map(fingerprints, reviews["text"]), strict=True))
         histories: list[list[str]] = [[] for _ in rows]
         for positions in reviews.groupby("user_id", sort=False).indices.values():
             if len(positions) == 1:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -108,22 +109,24 @@ def leaks(samples: pd.DataFrame, entries: pd.DataFrame, said: pd.DataFrame | Non
     return table.assign(share=table["rows"] / max(len(samples), 1))
 
 
-def digests(texts: list[str]) -> pd.DataFrame:
+def digests(texts: Iterable[str]) -> pd.DataFrame:
     """Numbers that are equal where texts say the same: ``text, translation, words, long``, one row per text.
 
     ``translation`` is the other half of a text that Google has translated, else ``text`` again. ``words`` leaves the
     order of the words and their repetitions out. ``long``: at least ``CHANCE_WORDS`` words. Good within one process.
     """
-    rows = []
-    for text in texts:
-        plain = text if text.isascii() else unicodedata.normalize("NFKD", text)
-        halves = [_WORD.findall(half.casefold()) for half in (_MARK.split(plain) if "(" in plain else [plain])]
-        halves = [words for words in halves if words] or [plain.split()]
-        first, last = halves[0], halves[-1]
-        letters = hash("".join(first))
-        other = letters if first is last else hash("".join(last))
-        rows.append((letters, other, hash(frozenset().union(*halves)), max(map(len, halves)) >= CHANCE_WORDS))
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+    with without_cycle_collector():
+        return pd.DataFrame(np.fromiter(map(_digest, texts), dtype=list(COLUMNS.items())))
+
+
+def _digest(text: str) -> tuple[int, int, int, bool]:
+    plain = text if text.isascii() else unicodedata.normalize("NFKD", text)
+    halves = [_WORD.findall(half.casefold()) for half in (_MARK.split(plain) if "(" in plain else [plain])]
+    halves = [words for words in halves if words] or [plain.split()]
+    first, last = halves[0], halves[-1]
+    letters = hash("".join(first))
+    other = letters if first is last else hash("".join(last))
+    return letters, other, hash(frozenset().union(*halves)), max(map(len, halves)) >= CHANCE_WORDS
 
 
 def _told(samples: pd.DataFrame, told: pd.DataFrame) -> np.ndarray:
