@@ -149,7 +149,7 @@ def _listed(numbers: pd.Series) -> str:
 
 def _check_leaks(out: Path, path: Path, s1: pd.DataFrame, published: pd.DataFrame) -> None:
     """Look for leaks in our histories, and in the published ones if there are any, and write what was found."""
-    said = digests(s1["text"])  # one text at a time: as a list they would take gigabytes
+    said = digests(s1["text"])  # from Arrow memory, without a list of all texts
     entries = history_entries(history(s1), s1, said)
     found = [leaks(s1, entries, said).assign(histories="ours")]
     if len(published):
