@@ -101,8 +101,8 @@ def run(
 
     A second run of the same profile at the same time waits for the first. ``force`` executes fresh notebooks too
     (their stages stay as they are). ``on_progress`` gets a line a second from the bars of the cell that is running.
-    ``publish`` writes the executed notebooks and figures into the checkout; then no
-    override is allowed, since the committed notebooks show a profile as it ships.
+    ``publish`` writes the executed notebooks and figures into the checkout; then no override is allowed, since the
+    committed notebooks show a profile as it ships.
 
     Raises ``RunError`` naming notebook and cell when a cell fails, ``SettingsError`` for settings that cannot be used.
     """

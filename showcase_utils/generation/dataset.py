@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from showcase_utils.config import Generation
-from showcase_utils.data.filtering import history
+from showcase_utils.data.filtering import fingerprints, history
 from showcase_utils.generation.entities import EntitySwapper, entity_finder
 from showcase_utils.generation.gpt2 import IGNORED, load_tokenizer
 
@@ -301,16 +301,16 @@ class ShowcaseCorpus:
         for row in reviews.itertuples():
             users.append([self.past[review] for review in self.history[row.review_id]])
             items.append([said[review] for user, review in of_item.get(row.business_id, []) if user != row.user_id])
-        targets = [_words(text) for text in reviews["text"]]
+        targets = [fingerprints(text) for text in reviews["text"]]
         return {
             "user_reference": self._joined(users, targets),
             "item_reference": self._joined(items, targets),
         }
 
-    def _joined(self, texts_of_sample: list[list[str]], targets: list[str]) -> list[list[int]]:
+    def _joined(self, texts_of_sample: list[list[str]], targets: list[frozenset[int]]) -> list[list[int]]:
         """The tokens of each sample's references, of which all get an equal part of ``REFERENCE_TOKENS``."""
         kept = [
-            [text.lower() for text in texts if _words(text) != target][: self.settings.history]
+            [text.lower() for text in texts if target.isdisjoint(fingerprints(text))][: self.settings.history]
             for texts, target in zip(texts_of_sample, targets, strict=True)
         ]
         distinct = list(dict.fromkeys(text for texts in kept for text in texts))
@@ -323,8 +323,3 @@ class ShowcaseCorpus:
 def _cut(tokens: list[int], length: int) -> list[int]:
     """At most so many tokens, of which the last stays the end token."""
     return tokens if len(tokens) <= length else [*tokens[: length - 1], tokens[-1]]
-
-
-def _words(text: str) -> str:
-    """A text without letter case and white space."""
-    return " ".join(text.lower().split())
