@@ -21,7 +21,7 @@ from nltk.translate.meteor_score import meteor_score
 from nltk.translate.nist_score import corpus_nist
 from sacrebleu.metrics import BLEU
 
-from showcase_utils.evaluation import text
+from showcase_utils.metrics import text
 
 RESULTS = Path(__file__).parent / "results" / "metrics.json"
 WORDS, MEAN_LENGTH = 8000, 24.32

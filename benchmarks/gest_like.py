@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from showcase_utils.data.photo_index import INDEX, INDEX_SCHEMA
+from showcase_utils.photos.index import INDEX, INDEX_SCHEMA
 
 ROWS, USERS, BUSINESSES = 1_487_747, 868_937, 64_527
 RATINGS = {5: 0.681, 4: 0.194, 3: 0.060, 2: 0.026, 1: 0.039}

@@ -85,7 +85,7 @@ def train(profile: Profile = "demo", overrides: Overrides = None, artifacts: Roo
 
     `torchrun --nproc-per-node 4 -m showcase_utils.cli train --profile gest`
     """
-    from showcase_utils.generation.stage import train_generation
+    from showcase_utils.generation.build import train_generation
     from showcase_utils.generation.training import training_table
 
     store = Artifacts(_guard(load_settings, profile, overrides or []), artifacts)
@@ -154,7 +154,7 @@ def rate(
     """Human evaluation: write a blind rating sheet, or read the answers back with agreement and intervals."""
     import pandas as pd
 
-    from showcase_utils.evaluation import human
+    from showcase_utils.claims import human
 
     if sheet.suffix == ".json":
         judged = _guard(human.read_answers, sheet, answers or [])
@@ -186,9 +186,9 @@ def download(
     overrides: Overrides = None,
 ) -> None:
     """Fetch the published files, and the photos with a status for each; goes on where it was cut off."""
-    from showcase_utils.data import download as published
-    from showcase_utils.data.fetching import fetch_photos, photos_named
-    from showcase_utils.data.photo_store import PhotoStore
+    from showcase_utils.photos import download as published
+    from showcase_utils.photos.fetching import fetch_photos, photos_named
+    from showcase_utils.photos.store import PhotoStore
 
     if dataset != "gest":
         _fail(f"no data set '{dataset}': there is gest")

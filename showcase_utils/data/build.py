@@ -28,8 +28,8 @@ from showcase_utils.data.frames import (
     without_cycle_collector,
 )
 from showcase_utils.data.gest import batches
-from showcase_utils.data.images import PhotoFolder, statuses, usable_ids
 from showcase_utils.data.leaks import STOPPING, digests, find_leaks, history_entries, leaks, published_entries
+from showcase_utils.photos.folder import PhotoFolder, statuses, usable_ids
 
 IMAGE_SCHEMA = PHOTO_SCHEMA.append(pa.field("path", pa.large_string())).append(pa.field("status", pa.large_string()))
 

@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from showcase_utils.encoding.sentences import split_sentences
+from showcase_utils.data.sentences import split_sentences
 
 Photo = str | Path | Image.Image
 Tokenizer = Callable[..., Tensor]

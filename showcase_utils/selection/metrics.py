@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
-from showcase_utils.metric import Metric
+from showcase_utils.metrics.metric import Metric
 
 NO_PICK = -1
 

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from showcase_utils.data.filtering import history
-from showcase_utils.data.images import usable_ids
+from showcase_utils.photos.folder import usable_ids
 
 CELLS = 1_000_000  # kernel entries in one padded batch: bounds the memory whatever the pools' sizes
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from showcase_utils.resampling import percentile_bounds, resampled_means
+from showcase_utils.statistics.resampling import percentile_bounds, resampled_means
 
 METRICS = ("precision", "recall", "f1", "diversity", "auc")
 INTERVALS = ("f1", "diversity", "auc")

@@ -10,11 +10,11 @@ from showcase_utils.data.build import build_data
 from showcase_utils.data.filtering import history, split_users
 from showcase_utils.data.frames import load_reviews, save_reviews
 from showcase_utils.data.gest import locate, read_gest, read_reviews
-from showcase_utils.data.images import images_table
-from showcase_utils.data.photo_store import PhotoStore
 from showcase_utils.data.statistics import counts, table_one, table_one_of
 from showcase_utils.demo_world.truth import load_truth
 from showcase_utils.demo_world.world import grow
+from showcase_utils.photos.folder import images_table
+from showcase_utils.photos.store import PhotoStore
 
 
 @pytest.fixture(scope="module")

@@ -15,10 +15,10 @@ from PIL import Image
 from showcase_utils import pipeline
 from showcase_utils.artifacts import Artifacts
 from showcase_utils.config import load_settings
-from showcase_utils.data.fetching import photos_named
 from showcase_utils.data.frames import load_reviews
-from showcase_utils.data.photo_files import judge
-from showcase_utils.data.photo_store import PhotoStore
+from showcase_utils.photos.fetching import photos_named
+from showcase_utils.photos.files import judge
+from showcase_utils.photos.store import PhotoStore
 
 ROOT = Path(__file__).parents[2]
 ROWS = 600

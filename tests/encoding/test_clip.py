@@ -18,10 +18,10 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from showcase_utils.config import Encoding
+from showcase_utils.data.sentences import split_sentences
 from showcase_utils.encoding import batches
 from showcase_utils.encoding.batches import open_photo
 from showcase_utils.encoding.clip import Clip, load_clip
-from showcase_utils.encoding.sentences import split_sentences
 
 from .conftest import CONTEXT, save_clip, save_small_clip
 

@@ -25,10 +25,10 @@ from ray.exceptions import ActorDiedError, RayTaskError
 
 from showcase_utils.config import Encoding
 from showcase_utils.encoding import features, ray_engine
+from showcase_utils.encoding.build import build_features
 from showcase_utils.encoding.clip import Clip, Features, load_clip
 from showcase_utils.encoding.features import FeatureStore, write_features
 from showcase_utils.encoding.ray_engine import Layout, RayClip, layout
-from showcase_utils.encoding.stages import build_features
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
 SETTINGS = Encoding(batch_size=8, shard_rows=32, workers=0, engine="ray")  # the CLIP that ships with the package

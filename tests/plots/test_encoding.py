@@ -10,7 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from showcase_utils.encoding.alignment_metrics import alignment_curves
+from showcase_utils.alignment.metrics import alignment_curves
 from showcase_utils.plots.encoding import (
     distillation_page,
     diversity_distributions,

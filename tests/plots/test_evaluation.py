@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from showcase_utils.evaluation.cases import pick_cases
+from showcase_utils.claims.cases import pick_cases
 from showcase_utils.plots import evaluation as plots
 
 SYSTEMS = ["img_gpt2", "ours_pc2l"]

@@ -56,7 +56,7 @@ def main() -> None:
     from pycocoevalcap.cider.cider import Cider
     from pycocoevalcap.rouge.rouge import Rouge
 
-    from showcase_utils.evaluation.text import tokens
+    from showcase_utils.metrics.text import tokens
 
     pairs = made_up_pairs()
     hypotheses = {i: [" ".join(tokens(pair[0]))] for i, pair in enumerate(pairs)}

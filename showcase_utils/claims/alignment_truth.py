@@ -1,0 +1,86 @@
+"""Φ and GEST-s2 against the truth, for evaluation of a world that has one: the demo world.
+
+The truth comes as pairs (sentence, image_id) that belong together.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from showcase_utils.alignment.metrics import alignment_metrics
+from showcase_utils.alignment.phi import Pairs, train_alignment
+from showcase_utils.config import Alignment
+from showcase_utils.demo_world.truth import load_truth
+from showcase_utils.encoding.build import pair_features
+
+
+def described_pairs(world: Path) -> pd.DataFrame:
+    """Every sentence of the demo world in folder ``world`` with every photo it describes: sentence, image_id."""
+    sentences = load_truth(world).sentences
+    pairs = sentences.explode("image_ids").dropna(subset="image_ids")
+    return pairs.rename(columns={"image_ids": "image_id"})[["sentence", "image_id"]].reset_index(drop=True)
+
+
+def distilled_against_truth(
+    scores: pd.DataFrame, sentences: pd.DataFrame, threshold: float, truth: pd.DataFrame
+) -> pd.DataFrame:
+    """Precision, recall and F1 of what Φ keeps, for pairs of sentence and photo and for sentences.
+
+    ``scores``: sentence_id, image_id, confidence; ``sentences``: sentence_id, text; ``truth``: sentence, image_id. A
+    sentence is true when one of the photos that it was scored with belongs to it. Rows pairs and sentences; columns
+    precision, recall, f1, kept_share, true_share, n.
+    """
+    text = sentences.set_index("sentence_id")["text"].loc[scores["sentence_id"]].to_numpy()
+    pairs = pd.DataFrame(
+        {
+            "sentence_id": scores["sentence_id"],
+            "true": _is_true(pd.Series(text), scores["image_id"], truth),
+            "kept": scores["confidence"].to_numpy() >= threshold,
+        }
+    )
+    rows = {}
+    for name, frame in (("pairs", pairs), ("sentences", pairs.groupby("sentence_id")[["true", "kept"]].any())):
+        hits, kept, true = (frame["true"] & frame["kept"]).sum(), frame["kept"].sum(), frame["true"].sum()
+        rows[name] = {
+            "precision": hits / max(kept, 1),
+            "recall": hits / max(true, 1),
+            "f1": 2 * hits / max(kept + true, 1),
+            "kept_share": kept / len(frame),
+            "true_share": true / len(frame),
+            "n": len(frame),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def cost_of_annotation_errors(
+    alignment: Path, features: Path, truth: pd.DataFrame, settings: Alignment, seed: int
+) -> pd.DataFrame:
+    """Φ trained on the annotators' votes and Φ trained on the truth, both measured against the truth.
+
+    Same pairs, split, settings and seed. Rows votes and truth; columns as ``alignment_metrics``, and
+    ``wrong_labels``: the share of the training labels that are not the truth.
+    """
+    pairs = pd.read_parquet(alignment / "pairs.parquet")
+    image, sentence = pair_features(pairs, features, alignment)
+    true = _is_true(pairs["sentence"], pairs["image_id"], truth).astype(np.int64)
+    side = {name: (pairs["split"] == name).to_numpy() for name in ("train", "val", "test")}
+    rows: dict[str, dict[str, Any]] = {}
+    for name, label in (("votes", pairs["label"].to_numpy()), ("truth", true)):
+        train, val = (Pairs(image[side[s]], sentence[side[s]], label[side[s]]) for s in ("train", "val"))
+        phi, _ = train_alignment(train, val, settings, seed)
+        test = side["test"]
+        confidence = phi.score(image[test], sentence[test])
+        metrics = alignment_metrics(
+            true[test], confidence, pairs.loc[test, "review_id"].to_numpy(), phi.threshold, seed
+        )
+        rows[name] = {**metrics, "wrong_labels": float((label != true)[side["train"]].mean())}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _is_true(sentence: pd.Series, image_id: pd.Series, truth: pd.DataFrame) -> np.ndarray:
+    known = set(zip(truth["sentence"], truth["image_id"], strict=True))
+    return np.array([pair in known for pair in zip(sentence, image_id, strict=True)], bool)

@@ -1,0 +1,196 @@
+"""People as judges: a rating sheet with the systems hidden and shuffled, its answers, agreement and preference.
+
+As in the paper people judge expressiveness and visual alignment. ``write_sheet`` makes one self-contained page that
+needs no server; a rater opens it, answers, and sends back the file that the page saves.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from showcase_utils.metrics.corpus import mean_metric, ratio
+from showcase_utils.metrics.generated import runs_of
+from showcase_utils.metrics.metric import Floats
+from showcase_utils.statistics.resampling import percentile_bounds, resampled_rows
+from showcase_utils.statistics.significance import interval
+
+Design = Literal["likert", "pairwise"]
+QUESTIONS = {
+    "expressiveness": "How expressive is the text: rich, varied, worth reading?",
+    "alignment": "How well does the text say what the photos show?",
+}
+PAIRWISE = {"expressiveness": "Which text is more expressive?", "alignment": "Which text fits the photos better?"}
+CHOICES = {"likert": ("1", "2", "3", "4", "5"), "pairwise": ("A", "same", "B")}
+TEMPLATE = Path(__file__).with_name("rating_sheet.html")
+THUMBNAIL = 240  # pixels
+
+
+def write_sheet(
+    path: Path | str,
+    texts: pd.DataFrame,
+    photos: Mapping[str, Path | str],
+    samples: int,
+    seed: int,
+    design: Design = "likert",
+) -> Path:
+    """Write a rating sheet to ``path`` and its key beside it, ``NAME.key.json``; returns the key's path.
+
+    ``texts`` as in the stage *texts* (the first seed of each system is used); ``photos`` maps image ids to files.
+    Likert asks for one to five points per text, pairwise for the better of every two. The order of samples and of
+    texts is drawn from ``seed``; the page names no system, so keep the key from the raters.
+    Raises ``ValueError`` for fewer reviews than ``samples``, one system only in pairwise, or another design.
+    """
+    if design not in CHOICES:
+        raise ValueError(f"design '{design}': choose likert or pairwise")
+    runs = {}
+    for (system, _), frame in runs_of(texts).items():
+        runs.setdefault(system, frame.set_index("review_id"))
+    reviews = next(iter(runs.values())).index
+    if samples > len(reviews):
+        raise ValueError(f"{samples} samples asked for, but there are texts for {len(reviews)} reviews only")
+    if design == "pairwise" and len(runs) < 2:
+        raise ValueError("pairwise needs the texts of two systems or more")
+    generator = np.random.default_rng(seed)
+    sheet = generator.bytes(8).hex()
+    items, blocks = {}, []
+    for number, place in enumerate(generator.permutation(len(reviews))[:samples], start=1):
+        review_id = reviews[place]
+        shown = next(iter(runs.values())).loc[review_id, "image_ids"]
+        pictures = "".join(_picture(Path(photos[image_id])) for image_id in shown)
+        groups = [(system,) for system in runs] if design == "likert" else list(combinations(runs, 2))
+        cards = []
+        for group in generator.permutation(len(groups)):
+            systems = [groups[group][i] for i in generator.permutation(len(groups[group]))]
+            item = generator.bytes(6).hex()
+            items[item] = {"review_id": review_id, "systems": systems}
+            cards.append(_card(item, [runs[system].loc[review_id, "text"] for system in systems], design))
+        blocks.append(
+            f'<section><h2>{number} of {samples}</h2><div class="photos">{pictures}</div>{"".join(cards)}</section>'
+        )
+    page = TEMPLATE.read_text(encoding="utf-8")
+    for mark, content in {"SHEET": sheet, "TOTAL": str(len(items) * len(QUESTIONS)), "BODY": "\n".join(blocks)}.items():
+        page = page.replace(f"<!--{mark}-->", content)
+    path = Path(path)
+    path.write_text(page, encoding="utf-8")
+    key = path.with_suffix(".key.json")
+    facts = {"sheet": sheet, "design": design, "seed": seed, "items": items}
+    key.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return key
+
+
+def _picture(path: Path) -> str:
+    with Image.open(path) as image:
+        image = image.convert("RGB")
+        image.thumbnail((THUMBNAIL, THUMBNAIL))
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=85)
+    return f'<img alt="photo" src="data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
+
+
+def _card(item: str, texts: Sequence[str], design: Design) -> str:
+    names = [""] if design == "likert" else ["<b>A</b> ", "<b>B</b> "]
+    quotes = "".join(
+        f"<blockquote>{name}{html.escape(text)}</blockquote>" for name, text in zip(names, texts, strict=True)
+    )
+    rows = []
+    for question, words in (QUESTIONS if design == "likert" else PAIRWISE).items():
+        choices = "".join(
+            f'<label><input type="radio" name="{item}.{question}" value="{value}">{value}</label>'
+            for value in CHOICES[design]
+        )
+        rows.append(f"<p>{words} <span>{choices}</span></p>")
+    return f'<div class="card">{quotes}{"".join(rows)}</div>'
+
+
+def read_answers(key: Path | str, files: Iterable[Path | str]) -> pd.DataFrame:
+    """The saved answers of all raters, one row per judgement: rater, item, review_id, question, value, systems.
+
+    Likert: ``system`` and ``value`` 1 to 5. Pairwise: ``system`` and ``other``, ``value`` 1 where ``system`` was
+    preferred, 0 where the other, ½ for "same". Raises ``ValueError`` that names the file for another sheet's
+    answers, an unknown item, question or value, or a rater who comes twice.
+    """
+    facts = json.loads(Path(key).read_text(encoding="utf-8"))
+    design: Design = facts["design"]
+    worth = dict(zip(CHOICES[design], (1, 2, 3, 4, 5) if design == "likert" else (1.0, 0.5, 0.0), strict=True))
+    rows, raters = [], set()
+    for file in map(Path, files):
+        saved = json.loads(file.read_text(encoding="utf-8"))
+        if saved.get("sheet") != facts["sheet"]:
+            raise ValueError(f"{file}: these answers belong to sheet {saved.get('sheet')}, not to {facts['sheet']}")
+        rater = str(saved.get("rater") or file.stem)
+        if rater in raters:
+            raise ValueError(f"{file}: rater '{rater}' has answered already; give each rater a name of their own")
+        raters.add(rater)
+        for name, value in saved["answers"].items():
+            item, _, question = name.partition(".")
+            if item not in facts["items"] or question not in QUESTIONS:
+                raise ValueError(f"{file}: '{name}' is no question of this sheet")
+            if value not in worth:
+                raise ValueError(f"{file}: '{value}' is no answer to '{name}'; expected {', '.join(worth)}")
+            entry = facts["items"][item]
+            system, *other = entry["systems"]
+            score = worth[value]
+            if other and other[0] < system:  # one direction per pair, whichever stood on the left
+                system, other, score = other[0], [system], 1 - score
+            row = {"rater": rater, "item": item, "review_id": entry["review_id"], "question": question, "value": score}
+            rows.append(row | {"system": system} | ({"other": other[0]} if other else {}))
+    if not rows:
+        raise ValueError("the answer files hold no answers")
+    return pd.DataFrame(rows)
+
+
+def preferences(answers: pd.DataFrame, rounds: int = 1000, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
+    """Mean rating of each system, or share of the pairs it won, by question, with intervals over reviews."""
+    sides = ["system", "other"] if "other" in answers else ["system"]
+    rows = []
+    for (question, *names), group in answers.groupby(["question", *sides], sort=True):
+        found = interval(mean_metric(group["value"].to_numpy(float), "rating"), group["review_id"].tolist(),
+                         rounds, confidence, seed)  # fmt: skip
+        rows.append({"question": question, **dict(zip(sides, names, strict=True)), "value": found.value,
+                     "low": found.low, "high": found.high, "judgements": len(group)})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def agreement(answers: pd.DataFrame, rounds: int = 1000, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
+    """Krippendorff's ordinal α of the raters by question with intervals over items: 1 full agreement, 0 chance."""
+    rows = []
+    for question, group in answers.groupby("question", sort=True):
+        table = group.pivot(index="item", columns="rater", values="value").to_numpy(float)
+        drawn = resampled_rows(np.arange(len(table)), rounds, np.random.default_rng(seed))
+        low, high = percentile_bounds(np.array([krippendorff(table[items]) for items in drawn]), confidence)
+        row = {"question": question, "alpha": krippendorff(table), "low": low, "high": high}
+        rows.append(row | {"raters": table.shape[1]})
+    return pd.DataFrame(rows)
+
+
+def krippendorff(table: Floats) -> float:
+    """Krippendorff's α for ordinal values (Krippendorff 2011), items ``(n, raters)`` with ``nan`` for no answer.
+
+    ``nan`` when no item has two answers, or when all answers are the same.
+    """
+    values, coded = np.unique(table[~np.isnan(table)], return_inverse=True)
+    codes = np.full(table.shape, -1)
+    codes[~np.isnan(table)] = coded
+    counts = np.stack([(codes == v).sum(axis=1) for v in range(len(values))], axis=1).astype(float)  # (items, values)
+    counts = counts[counts.sum(axis=1) > 1]
+    n_answers = counts.sum(axis=1, keepdims=True)
+    coincidence = (counts / (n_answers - 1)).T @ counts - np.diag((counts / (n_answers - 1)).sum(axis=0))
+    margin = coincidence.sum(axis=0)
+    through = np.cumsum(margin)
+    low, high = np.minimum.outer(*[np.arange(len(values))] * 2), np.maximum.outer(*[np.arange(len(values))] * 2)
+    between = through[high] - through[low] + margin[low]  # answers from the lower to the higher value, both included
+    distance = (between - (margin[low] + margin[high]) / 2) ** 2
+    np.fill_diagonal(distance, 0)
+    observed, expected = (coincidence * distance).sum(), (np.outer(margin, margin) * distance).sum()
+    return float(1 - ratio(np.array([(margin.sum() - 1) * observed]), np.array([expected]))[0])

@@ -1,0 +1,239 @@
+"""Fetching the photos that are missing: many at a time, politely, and each one only once.
+
+| answer | what follows |
+|---|---|
+| 200 and a picture | ``ok`` |
+| 200 and something else, whatever type the server says it has | again, later and later; in the end ``not an image`` |
+| 403, 404, 410 | ``expired``, at once |
+| 408, 429, 5xx, a cut or slow connection, no connection | again, later and later; in the end ``unreachable`` |
+| any other answer, too many redirects | ``unreachable``, at once |
+| too many bytes or pixels | ``too large`` |
+| an address or a redirect that ``addresses.Guard`` refuses, an id that is not a plain name | ``refused`` |
+
+429 and 503 may say how long to wait; that holds for every photo of the host.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pyarrow as pa
+
+from showcase_utils.config import Download
+from showcase_utils.data.gest import batches
+from showcase_utils.photos.addresses import Guard, RedirectLoop, RefusedAddress, client, opened
+from showcase_utils.photos.files import Judged, judge, quiet_about_large_pictures
+from showcase_utils.photos.folder import PLAIN_NAME
+from showcase_utils.photos.store import PhotoStore, printable
+from showcase_utils.progress import progress_bar
+
+GONE = (403, 404, 410)
+PASSING = (408, 429)  # and 5xx
+FAILURES_IN_A_ROW = 100  # that many photos without an answer: the network is down, not the photos
+TRIED_AGAIN = ("unreachable", "refused", "not an image", "too large")
+PHOTO_TABLE = pa.schema({"image_id": pa.large_string(), "url": pa.large_string()})
+
+
+class Passing(Exception):
+    """An answer that may not last; ``wait``: how long the host asks us to stay away, in seconds."""
+
+    def __init__(self, http: int, host: str, wait: float | None) -> None:
+        super().__init__(f"HTTP {http}")
+        self.http = http
+        self.host = host
+        self.wait = wait
+
+
+def photos_named(reviews: Path | str, progress: bool = True) -> pa.Table:
+    """``image_id, url``: every photo that a published file names, once; the address is empty if the file has none."""
+    seen: set[str] = set()
+    tables = [PHOTO_TABLE.empty_table()]
+    for batch in batches(reviews, progress=progress):
+        new: dict[str, str] = {}
+        for image_id, _, _, url in batch.photos():
+            if image_id not in seen:
+                new.setdefault(image_id, url)
+        seen.update(new)
+        columns = [[printable(text) for text in column] for column in (new.keys(), new.values())]
+        tables.append(pa.table(columns, schema=PHOTO_TABLE))
+    return pa.concat_tables(tables)
+
+
+def address(image_id: str, url: str, settings: Download) -> str:
+    """Where a photo is asked for: the published address in the wanted size (``…/p/ID=w150`` → ``…/p/ID=w400``)."""
+    url = url or settings.photo_url.replace("{id}", image_id)
+    if not settings.suffix or "?" in url:
+        return url
+    folder, slash, name = url.rpartition("/")
+    return folder + slash + name.partition("=")[0] + settings.suffix
+
+
+def fetch_photos(
+    photos: pa.Table, store: PhotoStore, settings: Download, again: bool = False, progress: bool = True
+) -> dict[str, int]:
+    """Fetch the photos that ``store`` knows nothing about; how many photos of the table have which status now.
+
+    ``photos``: as from ``photos_named``. ``again``: also all that failed before, apart from those that are expired.
+    What the store knows when the process dies is not fetched again.
+    Raises ``ValueError`` if a hundred photos in a row get no answer at all.
+    """
+    store.adopt(store.folder, settings, progress=False)  # files that had not got their entry when a process died
+    with quiet_about_large_pictures():
+        asyncio.run(_Run(store, settings, progress).fetch(photos, again))
+    return store.counts(photos["image_id"])
+
+
+@dataclass(frozen=True)
+class _Photo:
+    image_id: str
+    url: str
+
+
+class _Hosts:
+    """Turns at each host: a number at a time, an interval between them, and pauses that the host asked for."""
+
+    def __init__(self, settings: Download) -> None:
+        self.settings = settings
+        self._room: dict[str, asyncio.Semaphore] = {}
+        self._next: dict[str, float] = {}
+
+    @asynccontextmanager
+    async def turn(self, host: str) -> AsyncIterator[None]:
+        async with self._room.setdefault(host, asyncio.Semaphore(self.settings.per_host)):
+            while (wait := self._next.get(host, 0.0) - time.monotonic()) > 0:
+                await asyncio.sleep(wait)
+            self._next[host] = time.monotonic() + self.settings.min_interval
+            yield
+
+    def pause(self, host: str, seconds: float) -> None:
+        self._next[host] = max(self._next.get(host, 0.0), time.monotonic() + seconds)
+
+
+class _Run:
+    def __init__(self, store: PhotoStore, settings: Download, progress: bool) -> None:
+        self.store = store
+        self.settings = settings
+        self.progress = progress
+        self.guard = Guard(settings, settings.hosts)
+        self.hosts = _Hosts(settings)
+        self.failures = 0
+        self.counts: Counter[str] = Counter()
+
+    async def fetch(self, photos: pa.Table, again: bool) -> None:
+        wanted = {None, *TRIED_AGAIN} if again else {None}
+        known = sum(self.store.status(image_id) not in wanted for image_id, _ in _pairs(photos))
+        todo = (
+            _Photo(image_id, address(image_id, url, self.settings))
+            for image_id, url in _pairs(photos)
+            if self.store.status(image_id) in wanted
+        )
+        with (
+            ThreadPoolExecutor(2, thread_name_prefix="decode") as self.decoders,
+            progress_bar(total=len(photos), initial=known, unit="photo", disable=not self.progress) as self.bar,
+        ):
+            async with client(self.guard, self.settings) as self.http:
+                try:
+                    async with asyncio.TaskGroup() as group:
+                        for _ in range(self.settings.concurrency):
+                            group.create_task(self._worker(todo))
+                except ExceptionGroup as errors:  # one failure ends the run, and the others with it
+                    raise errors.exceptions[0] from None
+
+    async def _worker(self, todo: Iterator[_Photo]) -> None:
+        for photo in todo:
+            if not PLAIN_NAME.fullmatch(photo.image_id):
+                self._done(photo, Judged("refused", note="the id is not a plain name"), None)
+                continue
+            judged, http = await self._fetch(photo)
+            self._done(photo, judged, http)
+            self.failures = self.failures + 1 if judged.status == "unreachable" and http is None else 0
+            if self.failures >= FAILURES_IN_A_ROW:
+                raise ValueError(
+                    f"{self.failures} photos in a row got no answer ({judged.note}): the network seems to be down; "
+                    "start again later with --retry, what is there stays"
+                )
+
+    def _done(self, photo: _Photo, judged: Judged, http: int | None) -> None:
+        self.store.record(photo.image_id, judged.status, judged, http, photo.url)
+        self.counts[judged.status] += 1
+        self.bar.set_postfix(self.counts, refresh=False)
+        self.bar.update()
+
+    async def _fetch(self, photo: _Photo) -> tuple[Judged, int | None]:
+        for attempt in range(self.settings.retries + 1):
+            pause, http = min(self.settings.backoff * 2**attempt, self.settings.max_wait), None
+            try:
+                judged, http = await self._try(photo)
+                # A cut body need not show it, and a busy host may answer with a page: both may pass.
+                if judged.status != "not an image" or attempt == self.settings.retries:
+                    return judged, http
+            except RefusedAddress as error:
+                return Judged("refused", note=str(error)), None
+            except RedirectLoop as error:
+                return Judged("unreachable", note=str(error)), error.http
+            except Passing as error:
+                note, http = str(error), error.http
+                if error.wait is not None:
+                    pause = min(max(error.wait, pause), self.settings.max_wait)
+                    self.hosts.pause(error.host, pause)
+            except (httpx.HTTPError, TimeoutError) as error:
+                note = str(error) or type(error).__name__
+            if attempt < self.settings.retries:
+                await asyncio.sleep(pause)
+        return Judged("unreachable", note=f"{note} ({self.settings.retries + 1} times)"), http
+
+    async def _try(self, photo: _Photo) -> tuple[Judged, int]:
+        """One request. Raises ``Passing`` and what ``opened`` raises."""
+        async with opened(
+            self.http, self.guard, photo.url, turn=self.hosts.turn, seconds=self.settings.timeout
+        ) as response:
+            http = response.status_code
+            if http in GONE:
+                return Judged("expired", note=f"HTTP {http}"), http
+            if http in PASSING or http >= 500:
+                raise Passing(http, response.url.netloc.decode("ascii"), _retry_after(response))
+            if http != 200:
+                return Judged("unreachable", note=f"HTTP {http}"), http
+            content = bytearray()
+            announced = response.headers.get("content-length", "")
+            if announced.isdecimal() and int(announced) > self.settings.max_bytes:
+                return Judged("too large", note=f"{announced} bytes announced"), http
+            async for part in response.aiter_raw():
+                content += part
+                if len(content) > self.settings.max_bytes:
+                    return Judged("too large", note=f"more than {self.settings.max_bytes} bytes"), http
+        loop = asyncio.get_running_loop()
+        judged = await loop.run_in_executor(self.decoders, self._keep, photo.image_id, bytes(content))
+        return judged, http
+
+    def _keep(self, image_id: str, content: bytes) -> Judged:
+        judged = judge(content, self.settings.max_pixels)
+        if judged.status == "ok":
+            self.store.keep(image_id, judged.content)
+        return judged.without_content()
+
+
+def _pairs(photos: pa.Table) -> Iterator[tuple[str, str]]:
+    """Id and address of each photo, without making millions of strings at a time."""
+    for batch in photos.to_batches(max_chunksize=4096):
+        yield from zip(batch["image_id"].to_pylist(), batch["url"].to_pylist(), strict=True)
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """The header in seconds: it holds a number or a date."""
+    value = response.headers.get("retry-after", "")
+    if value.strip().isdecimal():
+        return float(value)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return None

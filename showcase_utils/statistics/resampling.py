@@ -1,0 +1,49 @@
+"""Drawing again, for intervals: whole groups (users, reviews, businesses), since what is in one hangs together.
+
+A group is given as a number from 0 per sample. Every function takes a generator, and draws from it in the order in
+which its results come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from showcase_utils.metrics.metric import Floats
+
+Ints = NDArray[np.int64]
+CHUNK = 100  # rounds whose weights are in memory at once
+
+
+def group_weights(n_groups: int, rounds: int, generator: np.random.Generator) -> Iterator[Ints]:
+    """How often each group is drawn in each round of a bootstrap, (up to CHUNK, n_groups) at a time."""
+    for start in range(0, rounds, CHUNK):
+        chunk = min(CHUNK, rounds - start)
+        yield generator.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=chunk)
+
+
+def resampled_rows(groups: Ints, rounds: int, generator: np.random.Generator) -> Iterator[Ints]:
+    """The samples of each round, group by drawn group, for statistics that no sums give (ranks, AUC)."""
+    order = np.argsort(groups, kind="stable")
+    members = np.split(order, np.searchsorted(groups[order], np.arange(1, groups.max() + 1)))
+    for _ in range(rounds):
+        yield np.concatenate([members[group] for group in generator.integers(len(members), size=len(members))])
+
+
+def resampled_means(values: Floats, groups: Ints, rounds: int, generator: np.random.Generator) -> Floats:
+    """The mean of ``values`` (n,) over the samples of each round, (rounds,)."""
+    sums, counts = np.bincount(groups, values), np.bincount(groups)
+    weights = group_weights(len(sums), rounds, generator)
+    return np.concatenate([(drawn @ sums) / (drawn @ counts) for drawn in weights])
+
+
+def percentile_bounds(values: Floats, confidence: float = 0.95) -> tuple[float, float]:
+    """The middle share ``confidence`` of the values that are known; ``nan`` where there is none."""
+    known = values[~np.isnan(values)]
+    if len(known) == 0:
+        return float("nan"), float("nan")
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(known, [tail, 1 - tail])
+    return float(low), float(high)

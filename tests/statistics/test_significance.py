@@ -1,0 +1,161 @@
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import permutation_test
+
+from showcase_utils.metrics import text
+from showcase_utils.metrics.corpus import mean_metric
+from showcase_utils.metrics.metric import Metric
+from showcase_utils.statistics.significance import compare, detectable, holm, interval, power_note
+
+WORDS = "the a tacos sushi soup tea great slow warm fresh cozy loud".split()
+
+
+def texts(rng, n, words=WORDS):
+    return [" ".join(rng.choice(words, rng.integers(4, 12))) for _ in range(n)]
+
+
+def test_an_interval_over_users_is_wider_than_one_over_rows():
+    rng = np.random.default_rng(0)
+    users = np.repeat(np.arange(40), 10)
+    values = np.repeat(rng.normal(size=40), 10)  # a user's ten reviews say the same
+    metric = mean_metric(values, "x")
+    by_user, by_row = interval(metric, users), interval(metric, np.arange(400))
+    assert by_user.standard_error == pytest.approx(values[::10].std() / math.sqrt(40), rel=0.1)
+    assert by_row.standard_error < by_user.standard_error / 2
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says():
+    rng = np.random.default_rng(1)
+    hits = 0
+    for trial in range(200):
+        metric = mean_metric(rng.exponential(size=60), "x")
+        found = interval(metric, np.arange(60), rounds=200, seed=trial)
+        hits += found.low <= 1 <= found.high
+    assert 0.88 <= hits / 200 <= 0.98
+
+
+@pytest.mark.parametrize("name", ["BLEU-4", "NIST-4", "METEOR", "Length"])
+def test_drawing_users_again_is_scoring_the_drawn_texts_again(name):
+    rng = np.random.default_rng(2)
+    hypotheses, references = texts(rng, 12), texts(rng, 12)
+    metric = text.ngram_row(hypotheses, references)[name]
+    weights = np.array([[2, 0, 1, 1, 0, 1, 3, 0, 1, 1, 1, 1]])
+    again = [i for i, times in enumerate(weights[0]) for _ in range(times)]
+    drawn = text.ngram_row([hypotheses[i] for i in again], [references[i] for i in again])[name].value
+    # NIST keeps the information weights of all references, which a new corpus would change.
+    assert metric.under(weights)[0] == pytest.approx(drawn, rel=0.15 if name == "NIST-4" else 1e-9)
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_distinct_without_a_user_and_swapped_by_recounting(n):
+    rng = np.random.default_rng(3)
+    one, two = texts(rng, 9), texts(rng, 9, WORDS[:5])
+    groups = np.array([0, 0, 1, 1, 1, 2, 3, 3, 3])
+    metric, other = text.distinct(one, n), text.distinct(two, n)
+    left = [text.distinct([t for t, g in zip(one, groups, strict=True) if g != out], n).value for out in range(4)]
+    np.testing.assert_allclose(metric.without(groups), left)
+    own = rng.random((6, 9)) < 0.5
+    swapped = [text.distinct([a if o else b for a, b, o in zip(one, two, row, strict=True)], n).value for row in own]
+    np.testing.assert_allclose(metric.mixed(other, own), swapped)
+
+
+def test_bleu_swapped_by_rescoring():
+    rng = np.random.default_rng(4)
+    one, two, references = texts(rng, 9), texts(rng, 9), texts(rng, 9)
+    own = rng.random((5, 9)) < 0.5
+    swapped = [
+        text.bleu([a if o else b for a, b, o in zip(one, two, row, strict=True)], references, 2).value for row in own
+    ]
+    np.testing.assert_allclose(text.bleu(one, references, 2).mixed(text.bleu(two, references, 2), own), swapped)
+
+
+def test_the_randomisation_test_is_scipys():
+    rng = np.random.default_rng(5)
+    a, b = rng.normal(0.25, 1, 50), rng.normal(0, 1, 50)
+    found = compare(mean_metric(a, "x"), mean_metric(b, "x"), np.arange(50), rounds=4000)
+    expected = permutation_test((a, b), lambda x, y, axis: (x - y).mean(axis), permutation_type="samples", rng=0)
+    assert 0.01 < expected.pvalue < 0.9
+    assert found.p_value == pytest.approx(expected.pvalue, abs=0.03)
+    assert found.value == pytest.approx(a.mean() - b.mean())
+
+
+def test_equal_systems_are_rarely_told_apart_and_unequal_ones_are():
+    rng = np.random.default_rng(6)
+    same = [
+        compare(mean_metric(rng.normal(size=40), "x"), mean_metric(rng.normal(size=40), "x"), np.arange(40), 200)
+        for _ in range(100)
+    ]
+    assert np.mean([c.p_value < 0.05 for c in same]) < 0.12
+    assert np.mean([c.low > 0 or c.high < 0 for c in same]) < 0.14
+    better = compare(mean_metric(rng.normal(2, 1, 40), "x"), mean_metric(rng.normal(0, 1, 40), "x"), np.arange(40), 200)
+    assert better.p_value < 0.01 and better.low > 0
+
+
+def test_distinct_is_compared_over_users():
+    rng = np.random.default_rng(7)
+    rich, poor = texts(rng, 80), texts(rng, 80, WORDS[:3])
+    found = compare(text.distinct(rich, 2), text.distinct(poor, 2), np.arange(80) // 2, rounds=200)
+    assert found.value > 0 and found.low > 0 and found.p_value < 0.01
+    assert "jackknife over 40 users" in found.method
+    alone = interval(text.distinct(rich, 2), np.arange(80) // 2)
+    assert alone.low < alone.value < alone.high
+
+
+def test_seeds_are_averaged():
+    users = np.arange(30)
+    rng = np.random.default_rng(8)
+    runs = [mean_metric(rng.normal(size=30), "x") for _ in range(3)]
+    found = interval(runs, users)
+    assert found.value == pytest.approx(np.mean([run.value for run in runs]))
+    assert found.standard_error < interval(runs[0], users).standard_error
+    mean = mean_metric(np.mean([run.per_sample for run in runs], axis=0), "x")
+    assert found.low == pytest.approx(interval(mean, users).low)
+
+
+def test_same_seed_same_numbers():
+    metric = mean_metric(np.random.default_rng(9).normal(size=20), "x")
+    assert interval(metric, range(20), seed=3) == interval(metric, range(20), seed=3)
+    assert interval(metric, range(20), seed=3) != interval(metric, range(20), seed=4)
+
+
+def test_holm_by_hand():
+    np.testing.assert_allclose(holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
+    np.testing.assert_allclose(holm([0.5, np.nan, 0.9]), [1.0, np.nan, 1.0])
+    assert holm([]).shape == (0,)
+
+
+def test_one_user_has_no_interval():
+    metric = mean_metric(np.array([1.0, 2.0]), "x")
+    found = compare(metric, metric, ["a", "a"], rounds=50)
+    assert math.isnan(found.low) and found.p_value == 1
+    assert "no difference can be shown" in power_note(found, "METEOR")
+
+
+def test_power_note_names_a_difference_that_is_found_as_often_as_said():
+    rng = np.random.default_rng(10)
+    a, b = rng.normal(size=100), rng.normal(size=100)
+    found = compare(mean_metric(a, "x"), mean_metric(b, "x"), np.arange(100), rounds=500)
+    smallest = detectable(found)
+    hits = 0
+    for _ in range(200):
+        d = rng.normal(smallest, (a - b).std(), 100)
+        hits += abs(d.mean()) > 1.96 * d.std() / 10
+    assert 0.7 < hits / 200 < 0.9
+    assert f"{smallest:.3g}" in power_note(found, "METEOR") and "100 users" in power_note(found, "METEOR")
+
+
+def test_bad_input_is_named():
+    metric = mean_metric(np.ones(3), "x")
+    with pytest.raises(ValueError, match="3 samples but there are 2 users"):
+        interval(metric, ["a", "b"])
+    with pytest.raises(ValueError, match="different variants"):
+        compare(metric, mean_metric(np.ones(3), "y"), range(3))
+    with pytest.raises(ValueError, match="3 seeds against 2"):
+        compare([metric] * 3, [metric] * 2, range(3))
+    assert compare(metric, [metric, metric], range(3), rounds=20).value == 0
+    with pytest.raises(ValueError, match="no values per sample"):
+        interval(Metric(1.0, "x"), range(3))
+    plain = Metric(1.0, "x", np.array([0.0, 2.0]))
+    assert interval(plain, ["a", "b"]).value == 1
