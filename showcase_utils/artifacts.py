@@ -1,95 +1,131 @@
 """Stages on disk: what a notebook hands to the next one.
 
 A stage is a folder ``ROOT/<profile>/<stage>`` with a ``manifest.json``. It appears under its name only when it is
-whole, and it counts as fresh as long as its recipe (the settings it depends on, the seed, the contents of its
-input stages and of outside files) is the one that made it.
+whole, and it counts as fresh as long as its recipe is the one that made it: the settings it depends on, the contents
+of its input stages and of outside files, and the code that its builder runs. Nothing in it names a place, so a root
+that is moved still works.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.metadata
 import json
 import os
 import platform
 import shutil
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import filelock
 import platformdirs
 
-from showcase_utils.config import Settings
+from showcase_utils.config import Input, Settings, Speed, Weights, marked
+from showcase_utils.sources import PACKAGE, code_digests
 
-PACKAGE = Path(__file__).parent
 BACKBONES = PACKAGE / "backbones"
 MANIFEST = "manifest.json"
 TIMING = "timing.json"  # files of this name hold seconds, so they differ from run to run and stay out of digests
+PHOTO_INDEX = ("index.parquet", "journal.jsonl")  # where a folder of photos has them, they say what is in it
+FRESH, STALE, OTHER_CODE = "fresh", "stale", "other code"
+
+
+class Stages(Protocol):
+    """What reads stages, a builder or a notebook: settings, and the folder of each stage."""
+
+    settings: Settings
+
+    def path(self, stage: str) -> Path: ...
+
+
+@dataclass(frozen=True)
+class BuildContext:
+    """What a builder gets: the folder to fill, the folders of its declared inputs, the settings.
+
+    ``out`` may hold what an interrupted call has left. ``previous`` is the stage as it stood before, fresh or not, for
+    long steps that reuse what is still good in it.
+    """
+
+    out: Path
+    inputs: Mapping[str, Path]
+    settings: Settings
+    previous: Path | None = None
+    progress: bool = True
+
+    def path(self, stage: str) -> Path:
+        """The folder of an input; raises ``KeyError`` for a stage that is not declared as one in ``STAGES``."""
+        if stage not in self.inputs:
+            raise KeyError(f"stage '{stage}' is no input here: there are {', '.join(self.inputs) or 'none'}")
+        return self.inputs[stage]
+
+
+Builder = Callable[[BuildContext], None]
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One step of the flow: the notebook that makes it, what it reads, which settings it depends on."""
+    """One step of the flow: what makes it and in which notebook, what it reads, which settings it depends on.
+
+    ``builder`` is ``"module:function"``, so that looking at stages imports none of their code. ``settings`` are
+    sections or dotted keys.
+    """
 
     name: str
     notebook: str
+    builder: str
     inputs: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
 
+    @property
+    def module(self) -> str:
+        return self.builder.partition(":")[0]
 
+    def load_builder(self) -> Builder:
+        return getattr(importlib.import_module(self.module), self.builder.partition(":")[2])
+
+
+_SHARED = ("data", "features", "alignment", "selection")
 STAGES: dict[str, Stage] = {
-    stage.name: stage
-    for stage in (
-        Stage("world", "01_data_filtering", (), ("world",)),
-        Stage("data", "01_data_filtering", ("world",), ("data",)),
-        Stage("features", "02_clip_encoding", ("data",), ("encoding",)),
-        Stage("alignment", "02_clip_encoding", ("world", "data", "features"), ("alignment", "seed")),
-        Stage("selection", "03_dpp_selection", ("data", "features"), ("selection", "seed")),
-        Stage(
-            "generation",
-            "04_contrastive_training",
-            ("data", "features", "alignment", "selection"),
-            ("generation", "seed"),
+    name: Stage(name, notebook, f"showcase_utils.{builder}", inputs, settings)
+    for name, notebook, builder, inputs, settings in (
+        ("world", "01_data_filtering", "demo_world.build:build_world", (), ("world",)),
+        (
+            "data",
+            "01_data_filtering",
+            "data.build:build_data",
+            ("world",),
+            ("data.source", "data.reviews", "data.images", "data.min_reviews_per_user", "data.split"),
         ),
-        Stage("texts", "05_metric_evaluation", ("data", "features", "alignment", "selection", "generation"), ()),
-        Stage(
+        ("features", "02_clip_encoding", "encoding.build:build_features", ("world", "data"), ("encoding",)),
+        (
+            "alignment",
+            "02_clip_encoding",
+            "alignment.build:build_alignment",
+            ("world", "data", "features"),
+            ("alignment", "data.annotations", "seed"),
+        ),
+        (
+            "selection",
+            "03_dpp_selection",
+            "selection.build:build_selection",
+            ("data", "features"),
+            ("selection", "seed"),
+        ),
+        ("generation", "04_contrastive_training", "generation.build:build_generation", _SHARED, ("generation", "seed")),
+        ("texts", "05_metric_evaluation", "generation.texts:build_texts", (*_SHARED, "generation"), ()),
+        (
             "evaluation",
             "05_metric_evaluation",
-            ("world", "data", "features", "alignment", "selection", "texts"),
+            "claims.build:build_evaluation",
+            ("world", *_SHARED, "texts"),
             ("evaluation", "seed"),
         ),
     )
 }
-OUTSIDE = {  # settings that name files which a stage reads and no stage made
-    "data": ("data.reviews", "data.images", "data.annotations"),
-    "alignment": ("data.annotations", "alignment.pretrained"),
-    "evaluation": ("evaluation.others",),
-}
-MODELS = {  # settings that may name a folder or file of weights, which can change under the same name
-    "features": ("encoding.model", "encoding.pretrained"),
-    "alignment": ("alignment.pretrained",),
-    "generation": ("generation.decoder", "generation.spacy_model"),
-    "evaluation": ("evaluation.bertscore_model",),
-}
-INDIFFERENT = {  # settings that change how fast, never what
-    "encoding.workers",
-    "encoding.engine",
-    "encoding.actors",
-    "selection.jobs",
-    "generation.jobs",
-}
-NEUTRAL = {  # values at which a stage is the one made before there was the setting
-    "encoding.compile": False,
-    "selection.kernel_lr": None,
-    "generation.lrs": {},
-    "generation.accumulation": 1,
-    "generation.compile": False,
-}
-PHOTO_INDEX = ("index.parquet", "journal.jsonl")  # where a folder of photos has them, they say what is in it
-EMBEDDED = {"encoding.model": "clip", "generation.decoder": "gpt2", "evaluation.bertscore_model": "gpt2"}
 
 
 class StaleStage(RuntimeError):
@@ -98,15 +134,21 @@ class StaleStage(RuntimeError):
 
 @dataclass(frozen=True)
 class Status:
-    """How a stage stands: ``state`` is fresh, stale, missing or unfinished; ``why`` says what changed."""
+    """How a stage stands, and why.
+
+    ``state`` is fresh, stale, other code, missing or unfinished. ``recipe`` is what would make it now, there where its
+    inputs are fresh.
+    """
 
     stage: str
-    notebook: str
     state: str
     why: str = ""
-    seconds: float | None = None
-    device: str | None = None
-    bytes: int | None = None
+    manifest: dict[str, Any] = field(default_factory=dict, repr=False)
+    recipe: dict[str, Any] | None = field(default=None, repr=False)
+
+    @property
+    def bytes(self) -> int | None:
+        return sum(row["bytes"] for row in self.manifest["files"].values()) if self.manifest else None
 
 
 class Artifacts:
@@ -124,39 +166,42 @@ class Artifacts:
     def __repr__(self) -> str:
         return f"Artifacts(profile={self.settings.profile!r})"
 
-    def make(self, stage: str, build: Callable[..., None], *args: Any, **kwargs: Any) -> Path:
-        """The folder of ``stage``, made by ``build(out, *args, **kwargs)`` unless it is fresh.
+    def make(self, stage: str, build: Builder | None = None, progress: bool = True) -> Path:
+        """The folder of ``stage``, made by its builder (or by ``build`` in its place) unless it is fresh.
 
-        ``out`` outlives an interruption: the next call with the same recipe gets it again, so that ``build`` can go
-        on where it was cut off. A second process that wants the same stage waits, then finds it fresh.
-
-        Raises ``StaleStage`` when an input of the stage is missing or stale.
+        The folder that a builder fills outlives an interruption: the next call with the same recipe gets it again. A
+        second process that wants the same stage waits, then finds it fresh. Raises ``StaleStage`` when an input of the
+        stage is missing or stale.
         """
         locks = self.folder / ".locks"
         locks.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(locks / f"{stage}.lock"):
-            recipe = self.recipe(stage)
-            fingerprint = _digest(recipe)
+            for name in self._inputs(stage):
+                self.path(name)
+            status = self.statuses(stage)[stage]
+            fingerprint = _digest(status.recipe)
             final, work = self.folder / stage, self.folder / ".unfinished" / f"{stage}-{fingerprint[:16]}"
             if (work / MANIFEST).is_file():  # cut off between the last file and the change of name
                 _swap(work, final)
-            if self._manifest(stage).get("fingerprint") == fingerprint:
+                return final
+            if status.state == FRESH:
                 return final
             for other in work.parent.glob(f"{stage}-*"):
                 if other != work:
                     shutil.rmtree(other)
             work.mkdir(parents=True, exist_ok=True)
-            device = _device_name(self.settings.device)
             started = time.perf_counter()
-            build(work, *args, **kwargs)
+            inputs = {name: self.folder / name for name in self._inputs(stage)}
+            previous = final if status.manifest else None
+            (build or _spec(stage).load_builder())(BuildContext(work, inputs, self.settings, previous, progress))
             files = _file_digests(work)
             manifest = {
                 "stage": stage,
                 "fingerprint": fingerprint,
-                "recipe": recipe,
+                "recipe": status.recipe,
                 "contents": _digest({name: row["sha256"] for name, row in files.items()}),
                 "seconds": round(time.perf_counter() - started, 3),
-                "device": device,
+                "device": _device_name(self.settings.device),
                 "versions": _versions(),
                 "files": files,
             }
@@ -165,82 +210,40 @@ class Artifacts:
             return final
 
     def path(self, stage: str) -> Path:
-        """The folder of a fresh stage. Raises ``StaleStage`` otherwise, naming the notebook to run."""
-        status = self.status(stage)
-        if status.state != "fresh":
-            number = status.notebook.split("_")[0]
-            raise StaleStage(
-                f"stage '{stage}' of profile '{self.settings.profile}' is {status.state}"
-                f"{f' ({status.why})' if status.why else ''}: run notebook {status.notebook} first, "
-                f"or `showcase run --profile {self.settings.profile} --from {number} --to {number}`"
-            )
-        return self.folder / stage
-
-    def previous(self, stage: str) -> Path | None:
-        """The folder of ``stage`` as it stands, fresh or not: a long step may take over what is still good in it."""
-        return self.folder / stage if self._manifest(stage) else None
+        """The folder of a fresh stage. Raises ``StaleStage`` otherwise, naming what to run first."""
+        return self._fresh(stage).folder / stage
 
     def manifest(self, stage: str) -> dict[str, Any]:
         """The manifest of a fresh stage: recipe, seconds, device, versions, files. Raises ``StaleStage``."""
-        return json.loads((self.path(stage) / MANIFEST).read_text(encoding="utf-8"))
+        return self._fresh(stage).statuses(stage)[stage].manifest
+
+    def contents(self, stage: str) -> str:
+        """The digest of what a fresh stage contains: equal digests, equal files."""
+        return self.manifest(stage)["contents"]
 
     def stages(self) -> list[str]:
         """The stages of this run in order; the demo world is none of them when the data are files."""
         return [name for name in STAGES if name != "world" or self.settings.data.source == "demo"]
 
-    def status(self, stage: str) -> Status:
-        """How ``stage`` stands, without making anything."""
-        spec = _spec(stage)
-        manifest = self._manifest(stage)
-        facts: dict[str, Any] = {
-            "seconds": manifest.get("seconds"),
-            "device": manifest.get("device"),
-            "bytes": sum(row["bytes"] for row in manifest["files"].values()) if manifest else None,
-        }
-        if not manifest:
-            unfinished = any((self.folder / ".unfinished").glob(f"{stage}-*"))
-            return Status(stage, spec.notebook, "unfinished" if unfinished else "missing")
-        for name in self._inputs(stage):
-            above = self.status(name)
-            if above.state != "fresh":
-                return Status(stage, spec.notebook, "stale", f"its input '{name}' is {above.state}", **facts)
-        recipe = self.recipe(stage)
-        if manifest["fingerprint"] != _digest(recipe):
-            return Status(stage, spec.notebook, "stale", _difference(manifest["recipe"], recipe), **facts)
-        return Status(stage, spec.notebook, "fresh", **facts)
+    def statuses(self, last: str = "") -> dict[str, Status]:
+        """How every stage stands (or those that ``last`` depends on, and itself), in order, in one pass."""
+        found: dict[str, Status] = {}
+        wanted = self._above(last) if last else set(self.stages())
+        for name in self.stages():
+            if name in wanted:
+                found[name] = self._status(name, found)
+        return found
 
-    def recipe(self, stage: str) -> dict[str, Any]:
-        """Everything that decides what ``stage`` contains. Raises ``StaleStage`` when an input is not fresh."""
-        spec = _spec(stage)
-        settings = {key: self.settings.section(key) for key in spec.settings}
-        for key in INDIFFERENT:
-            section, _, name = key.partition(".")
-            if section in settings:
-                settings[section].pop(name, None)
-        for key, value in NEUTRAL.items():
-            section, _, name = key.partition(".")
-            if section in settings and settings[section][name] == value:
-                del settings[section][name]
-        embedded = {
-            key: _file_digests(BACKBONES / folder)
-            for key, folder in EMBEDDED.items()
-            if key.split(".")[0] in settings and self.settings.section(key) == "embedded"
-        }
-        inputs = {}
-        for name in self._inputs(stage):
-            self.path(name)
-            inputs[name] = self._manifest(name)["contents"]
-        outside = {key: _stat(self.settings.section(key)) for key in OUTSIDE.get(stage, ())}
-        outside |= {key: files for key in MODELS.get(stage, ()) if (files := _stat_model(self.settings.section(key)))}
-        return {"settings": settings, "embedded": embedded, "inputs": inputs, "outside": outside}
+    def accept(self, stage: str) -> None:
+        """Takes a stage that other code made for fresh: somebody has looked and knows that its contents are the same.
 
-    def fingerprint(self, stage: str) -> str:
-        """The digest of a stage's recipe."""
-        return _digest(self.recipe(stage))
-
-    def contents(self, stage: str) -> str:
-        """The digest of what a fresh stage contains: equal digests, equal files."""
-        return self.manifest(stage)["contents"]
+        Raises ``StaleStage`` for a stage that differs in more than its code.
+        """
+        status = self.statuses(stage)[stage]
+        if status.state not in {FRESH, OTHER_CODE}:
+            raise StaleStage(f"stage '{stage}' is {status.state} ({status.why}): only what other code made is accepted")
+        path = self.folder / stage / MANIFEST
+        _write_json(path, status.manifest | {"recipe": status.recipe, "fingerprint": _digest(status.recipe)})
 
     def forget(self, stage: str) -> None:
         """Removes a stage, finished or not, so that the next run makes it anew."""
@@ -248,9 +251,64 @@ class Artifacts:
         for folder in [self.folder / stage, *(self.folder / ".unfinished").glob(f"{stage}-*")]:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def _fresh(self, stage: str) -> Artifacts:
+        """Raises ``StaleStage`` unless the stage is fresh; the advice names the first stage that must be made."""
+        _spec(stage)
+        for name, status in self.statuses(stage).items():
+            if status.state == FRESH:
+                continue
+            number = STAGES[name].notebook.split("_")[0]
+            until = STAGES[stage].notebook.split("_")[0]
+            advice = f"`showcase run --profile {self.settings.source} --from {number} --to {until}`"
+            if status.state == OTHER_CODE:
+                advice += f", or keep it with `showcase accept {name} --profile {self.settings.source}`"
+            needed = "" if name == stage else f", which '{stage}' needs,"
+            raise StaleStage(
+                f"stage '{name}'{needed} of profile '{self.settings.profile}' is {status.state}"
+                f"{f' ({status.why})' if status.why else ''}: run notebook {STAGES[name].notebook} first, or {advice}"
+            )
+        return self
+
+    def _status(self, stage: str, above: Mapping[str, Status]) -> Status:
+        manifest = self._manifest(stage)
+        behind = next((name for name in self._inputs(stage) if above[name].state != FRESH), None)
+        recipe = None if behind else self._recipe(stage, above)
+        if not manifest:
+            unfinished = any((self.folder / ".unfinished").glob(f"{stage}-*"))
+            return Status(stage, "unfinished" if unfinished else "missing", recipe=recipe)
+        if recipe is None:
+            return Status(stage, STALE, f"its input '{behind}' is {above[behind].state}", manifest)
+        if manifest["fingerprint"] == _digest(recipe):
+            return Status(stage, FRESH, "", manifest, recipe)
+        state = OTHER_CODE if manifest["recipe"] | {"code": 0} == recipe | {"code": 0} else STALE
+        return Status(stage, state, _difference(manifest["recipe"], recipe), manifest, recipe)
+
+    def _recipe(self, stage: str, above: Mapping[str, Status]) -> dict[str, Any]:
+        """Everything that decides what a stage contains."""
+        settings: dict[str, Any] = {}
+        for key in _spec(stage).settings:
+            value = self.settings.section(key)
+            settings |= (
+                {f"{key}.{name}": item for name, item in value.items()} if isinstance(value, dict) else {key: value}
+            )
+        settings = {key: value for key, value in settings.items() if key not in marked(Speed)}
+        outside = {key: _stat(settings.pop(key)) for key in marked(Input) if key in settings}
+        for key, weights in marked(Weights).items():
+            if settings.get(key) == "embedded":
+                outside[key] = [[name, row["sha256"]] for name, row in _embedded(weights.embedded).items()]
+            elif files := _stat_model(settings.get(key)):
+                outside[key] = files
+        inputs = {name: above[name].manifest["contents"] for name in self._inputs(stage)}
+        code = code_digests([_spec(stage).module])
+        return {"settings": settings, "outside": outside, "inputs": inputs, "code": code}
+
     def _inputs(self, stage: str) -> list[str]:
         there = self.stages()
         return [name for name in _spec(stage).inputs if name in there]
+
+    def _above(self, stage: str) -> set[str]:
+        """A stage and all that it depends on."""
+        return {stage}.union(*(self._above(name) for name in self._inputs(stage)))
 
     def _manifest(self, stage: str) -> dict[str, Any]:
         try:
@@ -261,8 +319,8 @@ class Artifacts:
 
 def default_root() -> Path:
     """Where artifacts lie unless somebody says otherwise."""
-    if place := os.environ.get("SHOWCASE_ARTIFACTS"):
-        return Path(place).expanduser().resolve()
+    if root := os.environ.get("SHOWCASE_ARTIFACTS"):
+        return Path(root).expanduser().resolve()
     if (PACKAGE.parent / "pyproject.toml").is_file():
         return PACKAGE.parent / "artifacts"
     return Path(platformdirs.user_cache_dir("personalized-showcases"))
@@ -305,6 +363,10 @@ def _file_digests(folder: Path) -> dict[str, dict[str, Any]]:
     return rows
 
 
+def _embedded(name: str) -> dict[str, dict[str, Any]]:
+    return _file_digests(BACKBONES / name)
+
+
 def _stat(path: str | None) -> list[Any]:
     """Outside files are told apart by size and time of change: hashing gigabytes at every look would take minutes."""
     if path is None or not Path(path).exists():
@@ -316,7 +378,7 @@ def _stat(path: str | None) -> list[Any]:
 
 def _stat_model(name: str | None) -> list[Any]:
     """As ``_stat``, for a model's file or all files in its folder; nothing for a name that is neither, as of a hub."""
-    if name is None or name == "embedded":  # the embedded ones are told apart by their contents
+    if name is None:
         return []
     path = Path(name.removeprefix("local-dir:"))
     files = {file: file.relative_to(path) for file in [path, *sorted(path.rglob("*"))] if file.is_file()}
@@ -324,34 +386,34 @@ def _stat_model(name: str | None) -> list[Any]:
     return [[inside.as_posix(), file.stat().st_size, file.stat().st_mtime_ns] for file, inside in shown.items()]
 
 
-def _difference(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> str:
+def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """What changed between two recipes, in words."""
+    words = {
+        "inputs": lambda key, before, after: f"'{key}' was made anew",
+        "outside": lambda key, before, after: f"the file of {key} changed",
+        "settings": lambda key, before, after: f"{key} was {before!r}, is {after!r}",
+    }
     changes = []
-    for key in sorted(old.keys() | new.keys()):
-        before, after = old.get(key), new.get(key)
-        if before == after:
-            continue
-        if prefix == "" and key == "inputs":
-            changes += [f"'{name}' was made anew" for name in after if before.get(name) != after[name]]
-        elif prefix == "" and key == "embedded":
-            changes.append("the embedded backbone changed")
-        elif prefix == "" and key == "outside":
-            names = sorted(before.keys() | after.keys())
-            changes += [f"the file of {name} changed" for name in names if before.get(name) != after.get(name)]
-        elif isinstance(before, dict) and isinstance(after, dict):
-            changes.append(_difference(before, after, f"{prefix}{key}." if prefix or key != "settings" else "."))
-        else:
-            changes.append(f"{(prefix + key).lstrip('.')} was {before!r}, is {after!r}")
+    for part, say in words.items():
+        before, after = old[part], new[part]
+        changed = [key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key)]
+        changes += [say(key, before.get(key), after.get(key)) for key in changed]
+    code = [name.partition(".")[2] for name, digest in new["code"].items() if old["code"].get(name) != digest]
+    code += [name.partition(".")[2] for name in old["code"].keys() - new["code"].keys()]
+    if code:
+        changes.append(f"code changed: {', '.join(code[:4])}" + (f" and {len(code) - 4} more" if len(code) > 4 else ""))
     return "; ".join(changes)
 
 
 def _write_json(path: Path, value: Any) -> None:
-    fresh = path.with_name(path.name + ".new")
-    fresh.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    os.replace(fresh, path)
+    half = path.with_name(f".{path.name}.new")
+    half.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    os.replace(half, path)
 
 
 def _swap(work: Path, final: Path) -> None:
-    old = final.with_name(f".replaced-{final.name}")
+    """Moves a finished folder to its name."""
+    old = final.with_name(f".{final.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if final.exists():
         final.rename(old)

@@ -8,7 +8,9 @@ An unknown or mistyped key is an error that names it; nothing is ignored.
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,6 +22,23 @@ PROFILES = Path(__file__).parent / "profiles"
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Marks a setting that changes how fast a stage is made, never what is in it."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """Marks a setting that names a file or folder which no stage made: told apart by size and time of change."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Marks a setting that names a model: ``embedded`` (the folder of ours), a name of a hub, a file or a folder."""
+
+    embedded: str = ""
 
 
 class SettingsError(ValueError):
@@ -46,9 +65,13 @@ class Data(Section):
     """Where the published files lie and how they are filtered (paper, section 3)."""
 
     source: Literal["demo", "files"] = Field("demo", description="the demo world, or the published files named here")
-    reviews: Path | None = Field(None, description="image_review_all.json, or filter_all_t.json; .gz too")
-    images: Path | None = Field(None, description="folder with {image_id}.jpg")
-    annotations: Path | None = Field(None, description="CSV: review_id, sentence, image_id, annotator, label")
+    reviews: Annotated[Path | None, Input()] = Field(
+        None, description="image_review_all.json, or filter_all_t.json; .gz too"
+    )
+    images: Annotated[Path | None, Input()] = Field(None, description="folder with {image_id}.jpg")
+    annotations: Annotated[Path | None, Input()] = Field(
+        None, description="CSV: review_id, sentence, image_id, annotator, label"
+    )
     min_reviews_per_user: Positive = 2
     split: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (0.8, 0.1, 0.1)
 
@@ -56,15 +79,23 @@ class Data(Section):
 class Encoding(Section):
     """The CLIP that encodes photos and texts (paper, section 4)."""
 
-    model: str = Field("embedded", description="embedded, an open_clip name, hf-hub:…, or local-dir:FOLDER")
-    pretrained: str | None = Field(None, description="open_clip pretrained tag, for models given by name")
+    model: Annotated[str, Weights("clip")] = Field(
+        "embedded", description="embedded, an open_clip name, hf-hub:…, or local-dir:FOLDER"
+    )
+    pretrained: Annotated[str | None, Weights()] = Field(
+        None, description="open_clip pretrained tag, for models given by name"
+    )
     batch_size: Positive = 128
-    workers: Annotated[int, Field(ge=0)] = 2
+    workers: Annotated[int, Field(ge=0), Speed()] = 2
     dtype: Literal["float16", "float32"] = "float16"
     long_text: Literal["truncate", "mean_of_sentences"] = "truncate"
     shard_rows: Positive = 4096
-    engine: Literal["local", "ray"] = Field("local", description="this machine, or a Ray cluster: extra `scale`")
-    actors: Annotated[int, Field(ge=0)] = Field(0, description="of engine ray; 0: one per GPU, or per node without")
+    engine: Annotated[Literal["local", "ray"], Speed()] = Field(
+        "local", description="this machine, or a Ray cluster: extra `scale`"
+    )
+    actors: Annotated[int, Field(ge=0), Speed()] = Field(
+        0, description="of engine ray; 0: one per GPU, or per node without"
+    )
     compile: bool = Field(False, description="torch.compile; wants a C++ compiler; changes last bits")
 
 
@@ -77,7 +108,9 @@ class Alignment(Section):
     batch_size: Positive = 256
     epochs: Positive = 60
     patience: Positive = 8
-    pretrained: Path | None = Field(None, description="folder of a trained Φ; then no annotations are needed")
+    pretrained: Annotated[Path | None, Weights()] = Field(
+        None, description="folder of a trained Φ; then no annotations are needed"
+    )
 
 
 class Selection(Section):
@@ -91,7 +124,9 @@ class Selection(Section):
     batch_size: Positive = 512
     epochs: Positive = 30
     patience: Positive = 5
-    jobs: Annotated[int, Field(ge=0)] = Field(0, description="models that train at once on a CPU; 0: one per core")
+    jobs: Annotated[int, Field(ge=0), Speed()] = Field(
+        0, description="models that train at once on a CPU; 0: one per core"
+    )
     alpha: Annotated[float, Field(gt=0, le=1)] = 0.9
     sigma: PositiveFloat = 0.5
     learn_kernel: bool = Field(True, description="learn α and σ with the towers")
@@ -101,7 +136,9 @@ class Selection(Section):
 class Generation(Section):
     """Visually-aware generation with personalized cross-modal contrastive learning (paper, section 4.2)."""
 
-    decoder: str = Field("embedded", description="embedded, gpt2, or a folder in transformers' format")
+    decoder: Annotated[str, Weights("gpt2")] = Field(
+        "embedded", description="embedded, gpt2, or a folder in transformers' format"
+    )
     systems: tuple[str, ...] = (
         "st", "r2gen", "ref2seq", "peter", "text_gpt2", "img_gpt2", "ours_ce", "ours_ccl", "ours_pcl", "ours_pc2l"
     )  # fmt: skip
@@ -110,7 +147,9 @@ class Generation(Section):
     lrs: dict[str, PositiveFloat] = Field({}, description="of single systems, by name; all others have `lr`")
     batch_size: Positive = Field(32, description="samples of a step, over all processes and micro-batches")
     accumulation: Positive = Field(1, description="micro-batches of a step, for small memories; contrast is within one")
-    jobs: Annotated[int, Field(ge=0)] = Field(0, description="systems that train at once on a CPU; 0: one per core")
+    jobs: Annotated[int, Field(ge=0), Speed()] = Field(
+        0, description="systems that train at once on a CPU; 0: one per core"
+    )
     epochs: Positive = 10
     patience: Positive = 2
     warmup: Probability = Field(0.05, description="share of the steps that warm up")
@@ -126,15 +165,18 @@ class Generation(Section):
     temperature: PositiveFloat = 0.1
     alpha: Annotated[float, Field(gt=1)] = Field(2.718281828459045, description="α of f(i,j), PCL")
     entities: Literal["auto", "spacy", "phrases"] = "auto"
-    spacy_model: str = Field("en_core_web_sm", description="an installed pipeline, or the folder of a saved one")
+    spacy_model: Annotated[str, Weights()] = Field(
+        "en_core_web_sm", description="an installed pipeline, or the folder of a saved one"
+    )
 
 
 class Evaluation(Section):
     """Metrics, intervals and claims (paper, section 5)."""
 
-    bertscore_model: str = Field("embedded", description="embedded, a hub name such as roberta-large, or a folder")
+    bertscore_model: Annotated[str, Weights("gpt2")] = Field(
+        "embedded", description="embedded, a hub name such as roberta-large, or a folder"
+    )
     bertscore_layer: Positive | None = None
-    others: Path | None = Field(None, description="other systems' texts: a CSV (review_id, text), or a folder of them")
     bootstrap: Positive = 1000
     confidence: Probability = 0.95
 
@@ -172,9 +214,13 @@ class Download(Section):
 class Settings(Section):
     """Everything that a run depends on."""
 
-    profile: str
-    seed: int = 0
+    profile: str = Field(description="the folder of its artifacts: the profile's name, or its file's without suffix")
+    source: str = Field("", description="what to give as --profile: a shipped name, or the whole path of a file")
+    seed: Annotated[int, Field(ge=0)] = 0
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    threads: Annotated[int, Field(ge=0), Speed()] = Field(
+        0, description="of PyTorch on a CPU; 0: one for the embedded models, which gain nothing from more, else all"
+    )
     world: World = World()
     data: Data = Data()
     encoding: Encoding = Encoding()
@@ -192,6 +238,17 @@ class Settings(Section):
         return value
 
 
+def marked(mark: type) -> dict[str, Any]:
+    """The settings with a mark, by dotted key: ``marked(Speed)``, ``marked(Input)``, ``marked(Weights)``."""
+    return {
+        f"{section}.{name}" if section else name: found
+        for section, model in {"": Settings, **_sections()}.items()
+        for name, field in model.model_fields.items()
+        for found in field.metadata
+        if isinstance(found, mark)
+    }
+
+
 def profile_names() -> list[str]:
     """The profiles that ship with the package."""
     return sorted(path.stem for path in PROFILES.glob("*.yaml"))
@@ -207,21 +264,38 @@ def load_settings(profile: str | Path, overrides: str | Sequence[str] | Mapping[
     """
     tree = _read_profile(profile, seen=())
     for key, value in _pairs(overrides):
-        _assign(tree, key, value)
-    tree["profile"] = Path(profile).stem
+        _assign(tree, key, _resolved(key, value, Path.cwd()))
+    path = _profile_path(profile)
+    tree["profile"] = path.stem
+    tree["source"] = path.stem if path.parent == PROFILES else str(path)
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
         raise SettingsError(_explain(error, str(profile))) from None
 
 
-def _read_profile(profile: str | Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+def absolute_overrides(overrides: Sequence[str]) -> list[str]:
+    """``key=value`` overrides whose paths no longer depend on the working directory: for another process."""
+    return [f"{key}={_yaml(_resolved(key, value, Path.cwd()))}" for key, value in _pairs(overrides)]
+
+
+def _yaml(value: Any) -> str:
+    return yaml.safe_dump(value, default_flow_style=True, width=10**6).removesuffix("\n").removesuffix("\n...")
+
+
+def _profile_path(profile: str | Path) -> Path:
+    """The file of a profile, absolute. Raises ``SettingsError`` when there is none."""
     path = PROFILES / f"{profile}.yaml"
     if not path.is_file():
-        path = Path(profile).expanduser()
+        path = Path(profile).expanduser().resolve()
     if path.suffix not in {".yaml", ".yml"} or not path.is_file():
         raise SettingsError(f"no profile '{profile}': give one of {', '.join(profile_names())}, or a .yaml file")
-    if path.resolve() in seen:
+    return path
+
+
+def _read_profile(profile: str | Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    path = _profile_path(profile)
+    if path in seen:
         raise SettingsError(f"{path}: 'extends' runs in a circle")
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
@@ -230,22 +304,29 @@ def _read_profile(profile: str | Path, seen: tuple[Path, ...]) -> dict[str, Any]
     if not isinstance(tree, dict):
         raise SettingsError(f"{path}: expected keys and values, found {type(tree).__name__}")
     parent = tree.pop("extends", None)
-    _resolve_paths(tree, path.parent)
-    return _merged(_read_profile(parent, (*seen, path.resolve())), tree) if parent else tree
+    tree = _resolved("", tree, path.parent)
+    if not parent:
+        return tree
+    beside = path.parent / str(parent)  # another file is meant relative to this one, like every path in it
+    return _merged(_read_profile(beside if beside.is_file() else parent, (*seen, path)), tree)
 
 
-def _resolve_paths(tree: dict[str, Any], folder: Path) -> None:
-    """Paths in a profile are relative to the profile's own folder, never to the working directory."""
-    for section, keys in (
-        ("data", ("reviews", "images", "annotations")),
-        ("alignment", ("pretrained",)),
-        ("evaluation", ("others",)),
-    ):
-        values = tree.get(section)
-        if isinstance(values, dict):
-            for key in keys:
-                if isinstance(values.get(key), str):
-                    values[key] = str(folder / Path(values[key]).expanduser())
+def _resolved(key: str, value: Any, folder: Path) -> Any:
+    """``value`` with the paths in it made absolute, from ``folder``: a profile's own, or the working directory.
+
+    A model's name is a path where something lies there; else it is a hub's.
+    """
+    if isinstance(value, Mapping):
+        return {name: _resolved(f"{key}.{name}" if key else name, item, folder) for name, item in value.items()}
+    if not isinstance(value, str | Path):
+        return value
+    if key in marked(Input):
+        return os.path.abspath(folder / Path(value).expanduser())
+    if key in marked(Weights) and value != "embedded":
+        prefix = "local-dir:" if str(value).startswith("local-dir:") else ""
+        path = os.path.abspath(folder / Path(str(value).removeprefix(prefix)).expanduser())
+        return f"{prefix}{path}" if prefix or os.path.exists(path) else value
+    return value
 
 
 def _merged(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
@@ -273,8 +354,8 @@ def _pairs(overrides: str | Sequence[str] | Mapping[str, Any]) -> Iterator[tuple
 
 def _assign(tree: dict[str, Any], key: str, value: Any) -> None:
     *parents, last = key.split(".")
-    if key == "profile":
-        raise SettingsError("'profile' cannot be overridden: name another profile instead")
+    if key in {"profile", "source"}:
+        raise SettingsError(f"'{key}' cannot be overridden: name another profile instead")
     for part in parents:
         tree = tree.setdefault(part, {})
         if not isinstance(tree, dict):
@@ -295,10 +376,13 @@ def _explain(error: ValidationError, profile: str) -> str:
 
 
 def _known_keys() -> list[str]:
-    sections = {
+    plain = [name for name in Settings.model_fields if name not in _sections()]
+    return plain + [f"{name}.{key}" for name, section in _sections().items() for key in section.model_fields]
+
+
+def _sections() -> dict[str, type[Section]]:
+    return {
         name: field.annotation
         for name, field in Settings.model_fields.items()
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
     }
-    plain = [name for name in Settings.model_fields if name not in sections]
-    return plain + [f"{name}.{key}" for name, section in sections.items() for key in section.model_fields]

@@ -1,8 +1,12 @@
-"""Which device the tensors live on."""
+"""Which device the tensors live on, and how many threads a CPU gives them."""
 
 from __future__ import annotations
 
+import os
+
 import torch
+
+from showcase_utils.config import Settings
 
 
 def resolve_device(name: str = "auto") -> torch.device:
@@ -20,3 +24,18 @@ def resolve_device(name: str = "auto") -> torch.device:
     if name.split(":")[0] not in there:
         raise ValueError(f"device '{name}' is not there: this machine has {', '.join(there)}; set device=auto")
     return torch.device(name)
+
+
+def cpu_threads(settings: Settings) -> int:
+    """Threads of PyTorch: the setting, else one for the embedded models and all cores for larger ones.
+
+    Small matrices gain nothing from a second thread, and lose by an order of magnitude where another process computes
+    beside them: threads that wait for each other spin.
+    """
+    small = settings.encoding.model == settings.generation.decoder == "embedded"
+    return settings.threads or (1 if small else os.cpu_count() or 1)
+
+
+def use_threads(settings: Settings) -> None:
+    """Sets PyTorch's threads for this process; every command and notebook that computes calls it first."""
+    torch.set_num_threads(cpu_threads(settings))

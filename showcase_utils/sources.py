@@ -1,0 +1,76 @@
+"""Which of the package's code something runs, and a digest of it: results of other code are not fresh.
+
+Imports are read from the source, nothing is imported. Comments, blank lines and docstrings do not count. Neither does
+the ground that decides where and when things run but not what comes out (``GROUND``).
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+GROUND = {"artifacts", "cli", "config", "devices", "pipeline", "progress", "sources"}
+
+
+def code_digests(modules: Iterable[str]) -> dict[str, str]:
+    """A digest for each module of ours that ``modules`` (dotted names) are or import, directly or by way of others."""
+    found: dict[str, str] = {}
+    waiting = list(modules)
+    while waiting:
+        name = waiting.pop()
+        path = _path(name)
+        if path is None or name in found or name.split(".")[1:2] and name.split(".")[1] in GROUND:
+            continue
+        found[name], imports = _read(path)
+        waiting += imports
+    return dict(sorted(found.items()))
+
+
+def imported_modules(source: str) -> list[str]:
+    """The modules of ours that some code imports, for the cells of a notebook."""
+    return list(_imports(ast.parse(source), ()))
+
+
+@cache
+def _read(path: Path) -> tuple[str, tuple[str, ...]]:
+    text = path.read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    package = path.relative_to(PACKAGE.parent).with_suffix("").parts[:-1]
+    code = hashlib.sha256("\n".join(_code_lines(text, tree)).encode()).hexdigest()[:16]
+    return code, tuple(_imports(tree, package))
+
+
+def _path(name: str) -> Path | None:
+    """The file of a module of ours; nothing for a name inside a module, or of another package."""
+    base = PACKAGE.parent.joinpath(*name.split("."))
+    if name.split(".")[0] != PACKAGE.name:
+        return None
+    return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
+
+
+def _imports(tree: ast.AST, package: tuple[str, ...]) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)  # a name of the module, or a module itself
+
+
+def _code_lines(text: str, tree: ast.AST) -> list[str]:
+    """The lines that do something; the same on every version of Python, as a dump of the tree would not be."""
+    prose: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.body:
+            first = node.body[0]
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                prose.update(range(first.lineno, first.end_lineno + 1))
+    lines = (re.sub(r"\s+# [^'\"]*$", "", line) for n, line in enumerate(text.splitlines(), 1) if n not in prose)
+    return [line.rstrip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
