@@ -8,12 +8,9 @@ that is moved still works.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import importlib.metadata
 import json
 import os
-import platform
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -24,13 +21,10 @@ from typing import Any, Protocol
 import filelock
 import platformdirs
 
-from showcase_utils.config import Input, Settings, Speed, Weights, marked
-from showcase_utils.sources import PACKAGE, code_digests
+from showcase_utils.config import Settings
+from showcase_utils.recipes import MANIFEST, difference, digest, file_digests, recipe_of, versions
+from showcase_utils.sources import PACKAGE
 
-BACKBONES = PACKAGE / "backbones"
-MANIFEST = "manifest.json"
-TIMING = "timing.json"  # files of this name hold seconds, so they differ from run to run and stay out of digests
-PHOTO_INDEX = ("index.parquet", "journal.jsonl")  # where a folder of photos has them, they say what is in it
 FRESH, STALE, OTHER_CODE = "fresh", "stale", "other code"
 
 
@@ -177,9 +171,9 @@ class Artifacts:
         locks.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(locks / f"{stage}.lock"):
             for name in self._inputs(stage):
-                self.path(name)
+                self._need(name)
             status = self.statuses(stage)[stage]
-            fingerprint = _digest(status.recipe)
+            fingerprint = digest(status.recipe)
             final, work = self.folder / stage, self.folder / ".unfinished" / f"{stage}-{fingerprint[:16]}"
             if (work / MANIFEST).is_file():  # cut off between the last file and the change of name
                 _swap(work, final)
@@ -194,15 +188,15 @@ class Artifacts:
             inputs = {name: self.folder / name for name in self._inputs(stage)}
             previous = final if status.manifest else None
             (build or _spec(stage).load_builder())(BuildContext(work, inputs, self.settings, previous, progress))
-            files = _file_digests(work)
+            files = file_digests(work)
             manifest = {
                 "stage": stage,
                 "fingerprint": fingerprint,
                 "recipe": status.recipe,
-                "contents": _digest({name: row["sha256"] for name, row in files.items()}),
+                "contents": digest({name: row["sha256"] for name, row in files.items()}),
                 "seconds": round(time.perf_counter() - started, 3),
                 "device": _device_name(self.settings.device),
-                "versions": _versions(),
+                "versions": versions(),
                 "files": files,
             }
             _write_json(work / MANIFEST, manifest)
@@ -211,11 +205,12 @@ class Artifacts:
 
     def path(self, stage: str) -> Path:
         """The folder of a fresh stage. Raises ``StaleStage`` otherwise, naming what to run first."""
-        return self._fresh(stage).folder / stage
+        self._need(stage)
+        return self.folder / stage
 
     def manifest(self, stage: str) -> dict[str, Any]:
         """The manifest of a fresh stage: recipe, seconds, device, versions, files. Raises ``StaleStage``."""
-        return self._fresh(stage).statuses(stage)[stage].manifest
+        return self._need(stage).manifest
 
     def contents(self, stage: str) -> str:
         """The digest of what a fresh stage contains: equal digests, equal files."""
@@ -243,7 +238,7 @@ class Artifacts:
         if status.state not in {FRESH, OTHER_CODE}:
             raise StaleStage(f"stage '{stage}' is {status.state} ({status.why}): only what other code made is accepted")
         path = self.folder / stage / MANIFEST
-        _write_json(path, status.manifest | {"recipe": status.recipe, "fingerprint": _digest(status.recipe)})
+        _write_json(path, status.manifest | {"recipe": status.recipe, "fingerprint": digest(status.recipe)})
 
     def forget(self, stage: str) -> None:
         """Removes a stage, finished or not, so that the next run makes it anew."""
@@ -251,10 +246,11 @@ class Artifacts:
         for folder in [self.folder / stage, *(self.folder / ".unfinished").glob(f"{stage}-*")]:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _fresh(self, stage: str) -> Artifacts:
+    def _need(self, stage: str) -> Status:
         """Raises ``StaleStage`` unless the stage is fresh; the advice names the first stage that must be made."""
         _spec(stage)
-        for name, status in self.statuses(stage).items():
+        statuses = self.statuses(stage)
+        for name, status in statuses.items():
             if status.state == FRESH:
                 continue
             number = STAGES[name].notebook.split("_")[0]
@@ -267,7 +263,7 @@ class Artifacts:
                 f"stage '{name}'{needed} of profile '{self.settings.profile}' is {status.state}"
                 f"{f' ({status.why})' if status.why else ''}: run notebook {STAGES[name].notebook} first, or {advice}"
             )
-        return self
+        return statuses[stage]
 
     def _status(self, stage: str, above: Mapping[str, Status]) -> Status:
         manifest = self._manifest(stage)
@@ -278,29 +274,15 @@ class Artifacts:
             return Status(stage, "unfinished" if unfinished else "missing", recipe=recipe)
         if recipe is None:
             return Status(stage, STALE, f"its input '{behind}' is {above[behind].state}", manifest)
-        if manifest["fingerprint"] == _digest(recipe):
+        if manifest["fingerprint"] == digest(recipe):
             return Status(stage, FRESH, "", manifest, recipe)
         state = OTHER_CODE if manifest["recipe"] | {"code": 0} == recipe | {"code": 0} else STALE
-        return Status(stage, state, _difference(manifest["recipe"], recipe), manifest, recipe)
+        return Status(stage, state, difference(manifest["recipe"], recipe), manifest, recipe)
 
     def _recipe(self, stage: str, above: Mapping[str, Status]) -> dict[str, Any]:
-        """Everything that decides what a stage contains."""
-        settings: dict[str, Any] = {}
-        for key in _spec(stage).settings:
-            value = self.settings.section(key)
-            settings |= (
-                {f"{key}.{name}": item for name, item in value.items()} if isinstance(value, dict) else {key: value}
-            )
-        settings = {key: value for key, value in settings.items() if key not in marked(Speed)}
-        outside = {key: _stat(settings.pop(key)) for key in marked(Input) if key in settings}
-        for key, weights in marked(Weights).items():
-            if settings.get(key) == "embedded":
-                outside[key] = [[name, row["sha256"]] for name, row in _embedded(weights.embedded).items()]
-            elif files := _stat_model(settings.get(key)):
-                outside[key] = files
+        spec = _spec(stage)
         inputs = {name: above[name].manifest["contents"] for name in self._inputs(stage)}
-        code = code_digests([_spec(stage).module])
-        return {"settings": settings, "outside": outside, "inputs": inputs, "code": code}
+        return recipe_of(self.settings, spec.settings, inputs, spec.module)
 
     def _inputs(self, stage: str) -> list[str]:
         there = self.stages()
@@ -336,73 +318,6 @@ def _device_name(name: str) -> str:
     from showcase_utils.devices import resolve_device  # torch takes seconds to import; `showcase status` needs none
 
     return str(resolve_device(name))
-
-
-def _versions() -> dict[str, str]:
-    names = ("torch", "transformers", "open_clip_torch", "numpy", "pandas", "personalized-showcases")
-    found = {"python": platform.python_version()}
-    for name in names:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
-
-
-def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def _file_digests(folder: Path) -> dict[str, dict[str, Any]]:
-    rows = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name not in {MANIFEST, TIMING}:
-            with path.open("rb") as file:
-                sha = hashlib.file_digest(file, "sha256").hexdigest()
-            rows[path.relative_to(folder).as_posix()] = {"bytes": path.stat().st_size, "sha256": sha}
-    return rows
-
-
-def _embedded(name: str) -> dict[str, dict[str, Any]]:
-    return _file_digests(BACKBONES / name)
-
-
-def _stat(path: str | None) -> list[Any]:
-    """Outside files are told apart by size and time of change: hashing gigabytes at every look would take minutes."""
-    if path is None or not Path(path).exists():
-        return []
-    index = [Path(path, name) for name in PHOTO_INDEX if Path(path, name).is_file()]
-    files = index or [Path(path), *sorted(Path(path).glob("*.csv"))]
-    return [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]
-
-
-def _stat_model(name: str | None) -> list[Any]:
-    """As ``_stat``, for a model's file or all files in its folder; nothing for a name that is neither, as of a hub."""
-    if name is None:
-        return []
-    path = Path(name.removeprefix("local-dir:"))
-    files = {file: file.relative_to(path) for file in [path, *sorted(path.rglob("*"))] if file.is_file()}
-    shown = {file: inside for file, inside in files.items() if not any(part.startswith(".") for part in inside.parts)}
-    return [[inside.as_posix(), file.stat().st_size, file.stat().st_mtime_ns] for file, inside in shown.items()]
-
-
-def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    """What changed between two recipes, in words."""
-    words = {
-        "inputs": lambda key, before, after: f"'{key}' was made anew",
-        "outside": lambda key, before, after: f"the file of {key} changed",
-        "settings": lambda key, before, after: f"{key} was {before!r}, is {after!r}",
-    }
-    changes = []
-    for part, say in words.items():
-        before, after = old[part], new[part]
-        changed = [key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key)]
-        changes += [say(key, before.get(key), after.get(key)) for key in changed]
-    code = [name.partition(".")[2] for name, digest in new["code"].items() if old["code"].get(name) != digest]
-    code += [name.partition(".")[2] for name in old["code"].keys() - new["code"].keys()]
-    if code:
-        changes.append(f"code changed: {', '.join(code[:4])}" + (f" and {len(code) - 4} more" if len(code) > 4 else ""))
-    return "; ".join(changes)
 
 
 def _write_json(path: Path, value: Any) -> None:

@@ -131,6 +131,8 @@ class Selection(Section):
     sigma: PositiveFloat = 0.5
     learn_kernel: bool = Field(True, description="learn α and σ with the towers")
     history: Positive = Field(10, description="history reviews and photos that enter the profile")
+    shown_method: str = Field("dpp", description="whose photos are written about and shown, one of the methods")
+    shown_profile: Literal["", "img", "text", "img+text"] = Field("", description="its profile; empty: the widest")
 
 
 class Generation(Section):

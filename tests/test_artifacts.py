@@ -8,21 +8,31 @@ import threading
 
 import pytest
 
-from showcase_utils.artifacts import MANIFEST, NEUTRAL, STAGES, TIMING, Artifacts, StaleStage
+from showcase_utils import recipes
+from showcase_utils.artifacts import STAGES, Artifacts, BuildContext, StaleStage
 from showcase_utils.config import load_settings
+from showcase_utils.recipes import MANIFEST, TIMING
 
 
 def store(tmp_path, *overrides):
     return Artifacts(load_settings("smoke", ["device=cpu", *overrides]), tmp_path)
 
 
-def write(out, text="x"):
-    (out / "file.txt").write_text(text)
+def write(context, text="x"):
+    (context.out / "file.txt").write_text(text)
+
+
+def writer(text):
+    return lambda context: write(context, text)
+
+
+def status(artifacts, stage):
+    return artifacts.statuses()[stage]
 
 
 def make_up_to(artifacts, last, text="x"):
     for name in artifacts.stages():
-        artifacts.make(name, write, f"{text}-{name}")
+        artifacts.make(name, writer(f"{text}-{name}"))
         if name == last:
             return
 
@@ -37,9 +47,9 @@ def test_inputs_stand_before_what_reads_them():
 def test_a_stage_is_made_once(tmp_path):
     calls = []
 
-    def build(out):
+    def build(context):
         calls.append(1)
-        write(out)
+        write(context)
 
     for _ in range(2):
         path = store(tmp_path).make("world", build)
@@ -60,81 +70,61 @@ def test_missing_input_names_the_notebook(tmp_path):
 def test_a_changed_setting_makes_only_what_depends_on_it_stale(tmp_path):
     make_up_to(store(tmp_path), "selection")
     changed = store(tmp_path, "encoding.dtype=float32")
-    states = {name: changed.status(name).state for name in changed.stages()}
+    states = {name: status(changed, name).state for name in changed.stages()}
     assert states["world"] == states["data"] == "fresh"
     assert states["features"] == states["selection"] == "stale"
-    assert changed.status("features").why == "encoding.dtype was 'float16', is 'float32'"
-    assert changed.status("selection").why == "its input 'features' is stale"
+    assert status(changed, "features").why == "encoding.dtype was 'float16', is 'float32'"
+    assert status(changed, "selection").why == "its input 'features' is stale"
     with pytest.raises(StaleStage, match="encoding.dtype was 'float16'"):
         changed.path("features")
 
 
 def test_workers_do_not_change_what_comes_out(tmp_path):
     make_up_to(store(tmp_path), "features")
-    assert store(tmp_path, "encoding.workers=5").status("features").state == "fresh"
-
-
-OTHER = {
-    "encoding.compile": "true",
-    "selection.kernel_lr": "0.5",
-    "generation.accumulation": "2",
-    "generation.compile": "true",
-    "generation.lrs": "{st: 1}",
-}
-
-
-@pytest.mark.parametrize(("key", "neutral"), NEUTRAL.items())
-def test_a_setting_that_came_later_is_in_the_recipe_only_where_it_matters(tmp_path, key, neutral):
-    section, name = key.split(".")
-    stage = {"encoding": "features"}.get(section, section)
-    before = store(tmp_path, f"{key}={json.dumps(neutral)}")
-    make_up_to(before, stage)
-    assert name not in json.loads((before.path(stage) / MANIFEST).read_text())["recipe"]["settings"][section]
-    assert f"{key} was None, is" in store(tmp_path, f"{key}={OTHER[key]}").status(stage).why
+    assert status(store(tmp_path, "encoding.workers=5"), "features").state == "fresh"
 
 
 def test_equal_contents_leave_what_follows_fresh(tmp_path):
     artifacts = store(tmp_path)
     make_up_to(artifacts, "features")
     artifacts.forget("data")
-    assert artifacts.status("features").state == "stale"
-    artifacts.make("data", write, "x-data")
-    assert artifacts.status("features").state == "fresh"
+    assert status(artifacts, "features").state == "stale"
+    artifacts.make("data", writer("x-data"))
+    assert status(artifacts, "features").state == "fresh"
     artifacts.forget("data")
-    artifacts.make("data", write, "other")
-    assert artifacts.status("features").why == "'data' was made anew"
+    artifacts.make("data", writer("other"))
+    assert status(artifacts, "features").why == "'data' was made anew"
 
 
 def test_seconds_do_not_count_as_contents(tmp_path):
-    def build(out, seconds):
-        write(out)
-        (out / TIMING).write_text(seconds)
+    def build(seconds):
+        return lambda context: (write(context), (context.out / TIMING).write_text(seconds))
 
     artifacts = store(tmp_path)
-    artifacts.make("world", build, "1")
+    artifacts.make("world", build("1"))
     before = artifacts.contents("world")
     artifacts.forget("world")
-    artifacts.make("world", build, "2")
+    artifacts.make("world", build("2"))
     assert artifacts.contents("world") == before
 
 
 def test_a_failed_build_shows_nothing_and_keeps_its_work(tmp_path):
-    def fail(out):
-        (out / "half.txt").write_text("half")
+    def fail(context):
+        (context.out / "half.txt").write_text("half")
         raise RuntimeError("no")
 
     artifacts = store(tmp_path)
     with pytest.raises(RuntimeError, match="no"):
         artifacts.make("world", fail)
-    assert artifacts.status("world").state == "unfinished"
+    assert status(artifacts, "world").state == "unfinished"
     seen = []
-    artifacts.make("world", lambda out: (seen.append((out / "half.txt").read_text()), write(out)))
+    artifacts.make("world", lambda context: (seen.append((context.out / "half.txt").read_text()), write(context)))
     assert seen == ["half"]
 
 
 def test_work_of_another_recipe_is_thrown_away(tmp_path):
-    def fail(out):
-        (out / "half.txt").write_text("half")
+    def fail(context):
+        (context.out / "half.txt").write_text("half")
         raise RuntimeError("no")
 
     with pytest.raises(RuntimeError):
@@ -150,8 +140,8 @@ def test_kill_nine_in_the_middle_resumes(tmp_path):
         import os, signal
         from showcase_utils.artifacts import Artifacts
         from showcase_utils.config import load_settings
-        def build(out):
-            (out / "first.txt").write_text("1")
+        def build(context):
+            (context.out / "first.txt").write_text("1")
             os.kill(os.getpid(), signal.SIGKILL)
         Artifacts(load_settings("smoke", ["device=cpu"]), {str(tmp_path)!r}).make("world", build)
         """
@@ -159,23 +149,23 @@ def test_kill_nine_in_the_middle_resumes(tmp_path):
     code = subprocess.run([sys.executable, "-c", program], env={**os.environ}).returncode
     assert code == -signal.SIGKILL
     artifacts = store(tmp_path)
-    assert artifacts.status("world").state == "unfinished"
+    assert status(artifacts, "world").state == "unfinished"
 
-    def go_on(out):
-        assert (out / "first.txt").exists()
-        write(out)
+    def go_on(context):
+        assert (context.out / "first.txt").exists()
+        write(context)
 
     artifacts.make("world", go_on)
-    assert artifacts.status("world").state == "fresh"
+    assert status(artifacts, "world").state == "fresh"
 
 
 def test_killed_before_the_change_of_name(tmp_path):
     artifacts = store(tmp_path)
     path = artifacts.make("world", write)
-    work = tmp_path / "smoke" / ".unfinished" / f"world-{artifacts.fingerprint('world')[:16]}"
+    work = tmp_path / "smoke" / ".unfinished" / f"world-{artifacts.manifest('world')['fingerprint'][:16]}"
     path.rename(work)
 
-    def never(out):
+    def never(context):
         raise AssertionError("it was whole already")
 
     assert artifacts.make("world", never) == path
@@ -185,10 +175,10 @@ def test_killed_before_the_change_of_name(tmp_path):
 def test_two_at_once_do_the_work_once(tmp_path):
     calls, gate = [], threading.Event()
 
-    def slow(out):
+    def slow(context):
         calls.append(1)
         gate.wait(5)
-        write(out)
+        write(context)
 
     threads = [threading.Thread(target=store(tmp_path).make, args=("world", slow)) for _ in range(2)]
     for thread in threads:
@@ -206,9 +196,9 @@ def test_data_files_replace_the_demo_world(tmp_path):
     artifacts = store(tmp_path, *options)
     assert "world" not in artifacts.stages()
     artifacts.make("data", write)
-    assert store(tmp_path, *options).status("data").state == "fresh"
+    assert status(store(tmp_path, *options), "data").state == "fresh"
     reviews.write_text("{}\n{}")
-    assert store(tmp_path, *options).status("data").why == "the file of data.reviews changed"
+    assert status(store(tmp_path, *options), "data").why == "the file of data.reviews changed"
 
 
 def test_unknown_stage(tmp_path):
@@ -222,12 +212,18 @@ def test_root_from_the_environment(tmp_path, monkeypatch):
 
 
 def test_models_by_name_add_nothing_to_a_recipe(tmp_path):
-    artifacts = store(tmp_path)
-    make_up_to(artifacts, "evaluation")
-    assert artifacts.recipe("features")["outside"] == artifacts.recipe("generation")["outside"] == {}
-    assert artifacts.recipe("alignment")["outside"] == {"data.annotations": [], "alignment.pretrained": []}
-    named = store(tmp_path, "encoding.model=ViT-B-32", "encoding.pretrained=openai")
-    assert named.recipe("features")["outside"] == {}
+    named = store(tmp_path, "encoding.model=ViT-B-32", "encoding.pretrained=openai", "generation.decoder=gpt2")
+    make_up_to(named, "evaluation")
+    recipes_of = {name: found.recipe for name, found in named.statuses().items()}
+    assert recipes_of["features"]["outside"] == {}
+    assert recipes_of["alignment"]["outside"] == {"data.annotations": []}
+    assert "generation.decoder" not in recipes_of["generation"]["outside"]
+
+
+def test_an_embedded_model_is_told_by_its_files(tmp_path, monkeypatch):
+    make_up_to(store(tmp_path), "features")
+    monkeypatch.setattr(recipes, "BACKBONES", tmp_path)
+    assert status(store(tmp_path), "features").why == "the file of encoding.model changed"
 
 
 @pytest.mark.parametrize(
@@ -249,15 +245,15 @@ def test_weights_that_change_in_their_folder_make_the_stage_stale(tmp_path, stag
     make_up_to(artifacts, stage)
     (folder / ".cache").mkdir()
     (folder / ".cache" / "downloaded").write_bytes(b"")
-    assert artifacts.status(stage).state == "fresh"
+    assert status(artifacts, stage).state == "fresh"
     before = weights.stat()
     weights.write_bytes(b"another")  # in place: the folders know nothing of it
-    assert artifacts.status(stage).why == f"the file of {key} changed"
+    assert status(artifacts, stage).why == f"the file of {key} changed"
     weights.write_bytes(b"one")
     os.utime(weights, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert artifacts.status(stage).state == "fresh"
+    assert status(artifacts, stage).state == "fresh"
     weights.unlink()
-    assert f"the file of {key} changed" in artifacts.status(stage).why
+    assert f"the file of {key} changed" in status(artifacts, stage).why
 
 
 def test_a_file_of_weights_that_changes_makes_features_stale(tmp_path):
@@ -265,9 +261,9 @@ def test_a_file_of_weights_that_changes_makes_features_stale(tmp_path):
     weights.write_bytes(b"one")
     artifacts = store(tmp_path, "encoding.model=ViT-B-32", f"encoding.pretrained={weights}")
     make_up_to(artifacts, "features")
-    assert artifacts.status("features").state == "fresh"
+    assert status(artifacts, "features").state == "fresh"
     weights.write_bytes(b"other")
-    assert artifacts.status("features").why == "the file of encoding.pretrained changed"
+    assert status(artifacts, "features").why == "the file of encoding.pretrained changed"
 
 
 def test_a_folder_of_photos_is_told_apart_by_its_index(tmp_path):
@@ -277,10 +273,68 @@ def test_a_folder_of_photos_is_told_apart_by_its_index(tmp_path):
     settings = load_settings("gest", [f"data.images={photos}", "device=cpu"])
 
     def recipe():
-        return Artifacts(settings, tmp_path / "artifacts").recipe("data")
+        return Artifacts(settings, tmp_path / "artifacts").statuses()["data"].recipe
 
     before = recipe()
     (photos / ".unfinished").mkdir()  # as when somebody looks into the store
     assert recipe() == before
     (photos / "index.parquet").write_bytes(b"another")
     assert recipe() != before
+
+
+def test_other_code_is_a_state_of_its_own_and_can_be_accepted(tmp_path, monkeypatch):
+    artifacts = store(tmp_path)
+    make_up_to(artifacts, "generation")
+    digests = recipes.code_digests
+    edited = "showcase_utils.selection.dpp"
+    monkeypatch.setattr(
+        recipes, "code_digests", lambda names: {n: "new" if n == edited else d for n, d in digests(names).items()}
+    )
+    assert [status(artifacts, name).state for name in ("features", "selection")] == ["fresh", "other code"]
+    assert status(artifacts, "selection").why == "code changed: selection.dpp"
+    assert status(artifacts, "generation").why == "its input 'selection' is other code"
+    with pytest.raises(StaleStage, match="showcase accept selection --profile smoke"):
+        artifacts.path("generation")
+    artifacts.accept("selection")
+    assert status(artifacts, "selection").state == "fresh"
+    monkeypatch.setattr(recipes, "code_digests", digests)
+    changed = store(tmp_path, "selection.k=5")
+    with pytest.raises(StaleStage, match="only what other code made"):
+        changed.accept("selection")
+
+
+def test_made_anew_where_other_code_made_it(tmp_path, monkeypatch):
+    artifacts = store(tmp_path)
+    artifacts.make("world", writer("old"))
+    monkeypatch.setattr(recipes, "code_digests", lambda names: {"showcase_utils.demo_world.world": "new"})
+    assert (artifacts.make("world", writer("new")) / "file.txt").read_text() == "new"
+
+
+def test_a_builder_reads_only_what_its_stage_declares(tmp_path):
+    context = BuildContext(tmp_path, {"data": tmp_path / "data"}, load_settings("smoke"))
+    assert context.path("data") == tmp_path / "data"
+    with pytest.raises(KeyError, match="'world' is no input here: there are data"):
+        context.path("world")
+
+
+def test_every_builder_is_there():
+    for stage in STAGES.values():
+        assert callable(stage.load_builder())
+
+
+def test_artifacts_that_are_moved_stay_fresh(tmp_path):
+    make_up_to(store(tmp_path / "here"), "evaluation")
+    (tmp_path / "here").rename(tmp_path / "there")
+    assert {found.state for found in store(tmp_path / "there").statuses().values()} == {"fresh"}
+
+
+def test_advice_names_the_first_stage_that_is_missing(tmp_path):
+    with pytest.raises(StaleStage, match="'world', which 'texts' needs.*--profile smoke --from 01 --to 05"):
+        store(tmp_path).path("texts")
+
+
+def test_advice_for_a_profile_file_can_be_pasted(tmp_path, monkeypatch):
+    (tmp_path / "mine.yaml").write_text("extends: smoke\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StaleStage, match=f"--profile {tmp_path / 'mine.yaml'} "):
+        Artifacts(load_settings("mine.yaml"), tmp_path).path("world")

@@ -1,0 +1,106 @@
+"""What a stage is made from, its recipe: settings, outside files, code; compared, and put into words."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import platform
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from showcase_utils.config import Input, Settings, Speed, Weights, marked
+from showcase_utils.sources import PACKAGE, code_digests
+
+BACKBONES = PACKAGE / "backbones"
+MANIFEST = "manifest.json"
+TIMING = "timing.json"  # files of this name hold seconds, so they differ from run to run and stay out of digests
+PHOTO_INDEX = ("index.parquet", "journal.jsonl")  # where a folder of photos has them, they say what is in it
+
+
+def recipe_of(settings: Settings, keys: Iterable[str], inputs: Mapping[str, str], module: str) -> dict[str, Any]:
+    """Everything that decides what a stage contains.
+
+    ``keys`` are the sections or dotted keys of the settings that it reads, ``inputs`` the digests of its input stages'
+    contents, ``module`` that of its builder. Settings that change speed alone stay out.
+    """
+    chosen: dict[str, Any] = {}
+    for key in keys:
+        value = settings.section(key)
+        chosen |= {f"{key}.{name}": item for name, item in value.items()} if isinstance(value, dict) else {key: value}
+    chosen = {key: value for key, value in chosen.items() if key not in marked(Speed)}
+    outside = {key: _stat(chosen.pop(key)) for key in marked(Input) if key in chosen}
+    for key, weights in marked(Weights).items():
+        if chosen.get(key) == "embedded":
+            outside[key] = [[name, row["sha256"]] for name, row in file_digests(BACKBONES / weights.embedded).items()]
+        elif files := _stat_model(chosen.get(key)):
+            outside[key] = files
+    return {"settings": chosen, "outside": outside, "inputs": dict(inputs), "code": code_digests([module])}
+
+
+def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """What changed between two recipes, in words."""
+    words = {
+        "inputs": lambda key, before, after: f"'{key}' was made anew",
+        "outside": lambda key, before, after: f"the file of {key} changed",
+        "settings": lambda key, before, after: f"{key} was {before!r}, is {after!r}",
+    }
+    changes = []
+    for part, say in words.items():
+        before, after = old[part], new[part]
+        changed = [key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key)]
+        changes += [say(key, before.get(key), after.get(key)) for key in changed]
+    modules = [name.partition(".")[2] for name, code in new["code"].items() if old["code"].get(name) != code]
+    modules += [name.partition(".")[2] for name in old["code"].keys() - new["code"].keys()]
+    if modules:
+        more = f" and {len(modules) - 4} more" if len(modules) > 4 else ""
+        changes.append(f"code changed: {', '.join(modules[:4])}{more}")
+    return "; ".join(changes)
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the libraries that results depend on."""
+    names = ("torch", "transformers", "open_clip_torch", "numpy", "pandas", "personalized-showcases")
+    found = {"python": platform.python_version()}
+    for name in names:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def digest(value: Any) -> str:
+    """Of anything that JSON can say."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def file_digests(folder: Path) -> dict[str, dict[str, Any]]:
+    """``bytes`` and ``sha256`` of every file in a folder, but manifest and timing, by relative path."""
+    rows = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name not in {MANIFEST, TIMING}:
+            with path.open("rb") as file:
+                sha = hashlib.file_digest(file, "sha256").hexdigest()
+            rows[path.relative_to(folder).as_posix()] = {"bytes": path.stat().st_size, "sha256": sha}
+    return rows
+
+
+def _stat(path: str | None) -> list[Any]:
+    """Outside files are told apart by size and time of change: hashing gigabytes at every look would take minutes."""
+    if path is None or not Path(path).exists():
+        return []
+    index = [Path(path, name) for name in PHOTO_INDEX if Path(path, name).is_file()]
+    files = index or [Path(path), *sorted(Path(path).glob("*.csv"))]
+    return [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]
+
+
+def _stat_model(name: str | None) -> list[Any]:
+    """As ``_stat``, for a model's file or all files in its folder; nothing for a name that is neither, as of a hub."""
+    if name is None:
+        return []
+    path = Path(name.removeprefix("local-dir:"))
+    files = {file: file.relative_to(path) for file in [path, *sorted(path.rglob("*"))] if file.is_file()}
+    shown = {file: inside for file, inside in files.items() if not any(part.startswith(".") for part in inside.parts)}
+    return [[inside.as_posix(), file.stat().st_size, file.stat().st_mtime_ns] for file, inside in shown.items()]
