@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-
-import torch
+from typing import TYPE_CHECKING
 
 from showcase_utils.config import Settings
+
+if TYPE_CHECKING:
+    import torch
 
 
 def resolve_device(name: str = "auto") -> torch.device:
@@ -14,6 +16,8 @@ def resolve_device(name: str = "auto") -> torch.device:
 
     Raises ``ValueError`` when the named device is not there, saying which are.
     """
+    import torch  # a second or more, which commands that compute nothing need not wait for
+
     there = ["cpu"]
     if torch.backends.mps.is_available():
         there.insert(0, "mps")
@@ -38,4 +42,6 @@ def cpu_threads(settings: Settings) -> int:
 
 def use_threads(settings: Settings) -> None:
     """Sets PyTorch's threads for this process; every command and notebook that computes calls it first."""
+    import torch
+
     torch.set_num_threads(cpu_threads(settings))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
+import importlib.metadata
 import json
 import os
 import platform
-import shutil
 import threading
 import time
 import warnings
@@ -17,11 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import filelock
-import nbformat
 
-from showcase_utils.artifacts import PACKAGE, STAGES, Artifacts
-from showcase_utils.config import Settings, load_settings
+from showcase_utils import published
+from showcase_utils.artifacts import FRESH, STAGES, Artifacts
+from showcase_utils.config import Settings, absolute_overrides, load_settings
+from showcase_utils.devices import cpu_threads
 from showcase_utils.progress import LOG, PROGRESS, last_line
+from showcase_utils.recipes import digest
+from showcase_utils.sources import PACKAGE
 
 KERNEL = "python3"
 RUNS = "runs.json"
@@ -51,17 +53,20 @@ class NotebookRun:
 
 
 def describe_run(settings: Settings) -> str:
-    """One line that a reader checks first: profile, device, interpreter, the versions that matter."""
+    """One line that a reader checks first: profile, device, interpreter, the versions that matter.
+
+    Sets PyTorch's threads for the kernel that calls it, as every notebook does first.
+    """
     import torch
-    import transformers
 
-    from showcase_utils.devices import resolve_device
+    from showcase_utils.devices import resolve_device, use_threads
 
+    use_threads(settings)
     device = resolve_device(settings.device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type}, {os.cpu_count()} cores"
     return (
         f"profile {settings.profile} · {name} · Python {platform.python_version()} · "
-        f"torch {torch.__version__.split('+')[0]} · transformers {transformers.__version__}"
+        f"torch {torch.__version__.split('+')[0]} · transformers {importlib.metadata.version('transformers')}"
     )
 
 
@@ -107,19 +112,19 @@ def run(
     Raises ``RunError`` naming notebook and cell when a cell fails, ``SettingsError`` for settings that cannot be used.
     """
     settings = load_settings(profile, overrides)
-    if publish and (overrides or profile != "demo" or root):
+    if publish and (overrides or profile != published.PROFILE or root):
         raise RunError("--publish writes the committed notebooks: it goes with profile demo, without overrides")
     store = Artifacts(settings, root)
     output = (output or store.folder / "notebooks").expanduser().resolve()
     output.mkdir(parents=True, exist_ok=True)
-    parameters = {} if publish else _parameters(profile, overrides, store)
+    parameters = {} if publish else _parameters(overrides, store)
     results = []
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while others compute halve a busy machine
+    os.environ.setdefault("OMP_NUM_THREADS", str(cpu_threads(settings)))
     with filelock.FileLock(store.folder / ".run.lock"):
         for name in chosen(start, end):
             target = output / f"{name}.ipynb"
             record = _records(output).get(name, {})
-            if not (force or publish) and target.is_file() and record.get("key") == _key(store, name):
+            if not force and target.is_file() and record.get("key") == _key(store, name):
                 result = NotebookRun(name, "fresh", record["seconds"], target, _figures(store, name))
             else:
                 with watched(store.folder / PROGRESS, on_progress):
@@ -129,8 +134,15 @@ def run(
             on_done(result)
             results.append(result)
     if publish:
-        _publish(store, results)
+        executed = {result.notebook: result.path for result in results}
+        records = {name: _record(store, name, path) for name, path in executed.items()}
+        published.publish(executed, records, notebooks_folder(), store.folder / "figures")
     return results
+
+
+def outdated_notebooks() -> dict[str, str]:
+    """The committed notebooks that `make notebooks` would write differently today, and why; see ``published``."""
+    return published.outdated(notebooks_folder(), {name: _stages_of(name, list(STAGES)) for name in NOTEBOOKS})
 
 
 @contextmanager
@@ -171,7 +183,7 @@ def _execute(name: str, target: Path, parameters: dict[str, Any], on_cell: Calla
     unknown = set(parameters) - set(papermill.inspect_notebook(str(source)))
     if unknown:
         raise RunError(f"{name} has no parameter {', '.join(sorted(unknown))}: its parameters cell is damaged")
-    cells = len(nbformat.read(source, as_version=4).cells) + bool(parameters)  # papermill adds a cell for them
+    cells = len(published.read_notebook(source)["cells"]) + bool(parameters)  # papermill adds a cell for them
     half = target.with_suffix(".unfinished.ipynb")
     started = time.perf_counter()
     try:
@@ -202,25 +214,32 @@ def _index(name: str, names: list[str]) -> int:
     raise RunError(f"no notebook '{name}': the notebooks are {', '.join(names)}")
 
 
-def _parameters(profile: str, overrides: list[str], store: Artifacts) -> dict[str, Any]:
-    path = Path(profile).expanduser()
+def _parameters(overrides: list[str], store: Artifacts) -> dict[str, Any]:
     return {
-        "profile": str(path.resolve()) if path.suffix in {".yaml", ".yml"} else profile,
-        "overrides": ";".join(overrides),
+        "profile": store.settings.source,
+        "overrides": ";".join(absolute_overrides(overrides)),
         "artifacts": str(store.root),
     }
 
 
-def _key(store: Artifacts, name: str) -> str:
-    """What an executed notebook shows depends on: its source, what it made and what it read. Empty: not up to date."""
-    there = store.stages()
+def _stages_of(name: str, there: list[str]) -> list[str]:
+    """The stages that a notebook makes, then those that it reads."""
     made = [stage for stage in there if STAGES[stage].notebook == name]
-    stages = [*made, *(stage for stage in NOTEBOOKS[name] if stage in there)]
-    if any(store.status(stage).state != "fresh" for stage in stages):
+    return [*made, *(stage for stage in NOTEBOOKS[name] if stage in there)]
+
+
+def _key(store: Artifacts, name: str) -> str:
+    """What an executed notebook shows depends on: cells, code, settings, what it made and read. Empty: out of date."""
+    statuses = store.statuses()
+    stages = _stages_of(name, list(statuses))
+    if any(statuses[stage].state != FRESH for stage in stages):
         return ""
-    source = nbformat.read(notebooks_folder() / f"{name}.ipynb", as_version=4)
-    facts = [[cell.source for cell in source.cells], {stage: store.contents(stage) for stage in stages}]
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    contents = {stage: statuses[stage].manifest["contents"] for stage in stages}
+    return digest([_record(store, name, notebooks_folder() / f"{name}.ipynb"), contents])
+
+
+def _record(store: Artifacts, name: str, path: Path) -> dict[str, Any]:
+    return published.record_of(published.read_notebook(path), _stages_of(name, list(STAGES)), store.settings)
 
 
 def _records(output: Path) -> dict[str, Any]:
@@ -238,19 +257,3 @@ def _remember(output: Path, name: str, record: dict[str, Any]) -> None:
 
 def _figures(store: Artifacts, name: str) -> tuple[str, ...]:
     return tuple(sorted(path.name for path in (store.folder / "figures").glob(f"{name.split('_')[0]}_*.png")))
-
-
-def _publish(store: Artifacts, results: list[NotebookRun]) -> None:
-    """Writes executed notebooks and all figures of the profile into the checkout, without what only this run knows."""
-    for result in results:
-        notebook = nbformat.read(result.path, as_version=4)
-        notebook.metadata.pop("papermill", None)
-        for cell in notebook.cells:
-            cell.metadata.pop("papermill", None)
-            cell.metadata.pop("execution", None)
-            if not cell.metadata.get("tags"):
-                cell.metadata.pop("tags", None)
-        nbformat.write(notebook, notebooks_folder() / f"{result.notebook}.ipynb")
-    figures = PACKAGE.parent / "figures"
-    shutil.rmtree(figures, ignore_errors=True)
-    shutil.copytree(store.folder / "figures", figures, ignore=shutil.ignore_patterns(".*", "*.new"))

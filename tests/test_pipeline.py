@@ -15,8 +15,8 @@ from pathlib import Path
 from showcase_utils.artifacts import Artifacts
 from showcase_utils.config import load_settings
 store = Artifacts(load_settings(profile, overrides), artifacts)
-print(store.make("world", (lambda out: (out / "a.txt").write_text(str(store.settings.world.seed)))).name)
-store.make("data", (lambda out: (out / "b.txt").write_text("b"))).name
+print(store.make("world", (lambda context: (context.out / "a.txt").write_text(str(store.settings.world.seed)))).name)
+store.make("data", (lambda context: (context.out / "b.txt").write_text("b"))).name
 """
 
 

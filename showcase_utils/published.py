@@ -1,0 +1,104 @@
+"""The committed notebooks and figures: written by a run, and how they are known to be what the code would write today.
+
+A published notebook holds a record in its metadata: the digests of its own cells, of every module of ours that its
+cells and its stages run, of the embedded backbones, and the settings. Where the record differs from what is there now,
+the notebook is out of date; a float that another processor computes differently does not count.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from showcase_utils.artifacts import STAGES
+from showcase_utils.config import Settings, Speed, load_settings, marked
+from showcase_utils.recipes import BACKBONES, digest, file_digests
+from showcase_utils.sources import PACKAGE, code_digests, imported_modules
+
+PROFILE = "demo"  # what the committed notebooks show
+RECORD = "showcase"  # the key in a notebook's metadata
+FIGURES = PACKAGE.parent / "figures"
+
+
+def read_notebook(path: Path) -> dict[str, Any]:
+    """A notebook as JSON has it; nbformat, which also validates, takes a second or more to import."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def record_of(notebook: Mapping[str, Any], stages: Sequence[str], settings: Settings) -> dict[str, Any]:
+    """What a notebook's outputs depend on: its cells, the code they and ``stages`` run, backbones, settings."""
+    cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    modules = [module for cell in cells for module in imported_modules(_python(cell))]
+    keys = {key for stage in _with_inputs(stages) for key in STAGES[stage].settings}
+    return {
+        "profile": settings.profile,
+        "cells": digest(cells),
+        "code": code_digests([*modules, *(STAGES[stage].module for stage in stages)]),
+        "backbones": digest({name: row["sha256"] for name, row in file_digests(BACKBONES).items() if "/" in name}),
+        "settings": digest({key: _without_speed(key, settings.section(key)) for key in keys}),
+    }
+
+
+def outdated(folder: Path, notebooks: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """The committed notebooks that the present code would write differently, and why.
+
+    ``folder`` holds them, ``notebooks`` names the stages that each of them makes or reads.
+    """
+    settings = load_settings(PROFILE)
+    found = {}
+    for name, stages in notebooks.items():
+        notebook = read_notebook(folder / f"{name}.ipynb")
+        now, then = record_of(notebook, stages, settings), notebook["metadata"].get(RECORD)
+        if then is None:
+            found[name] = "it was never published"
+        elif then != now:
+            found[name] = _change(then, now)
+    return found
+
+
+def publish(executed: Mapping[str, Path], records: Mapping[str, dict[str, Any]], folder: Path, figures: Path) -> None:
+    """Writes executed notebooks into ``folder`` and their figures beside it, without what only this run knows."""
+    import nbformat
+
+    for name, path in executed.items():
+        notebook = nbformat.read(path, as_version=4)
+        notebook.metadata.pop("papermill", None)
+        notebook.metadata[RECORD] = records[name]
+        for cell in notebook.cells:
+            cell.metadata.pop("papermill", None)
+            cell.metadata.pop("execution", None)
+            if not cell.metadata.get("tags"):
+                cell.metadata.pop("tags", None)
+        nbformat.write(notebook, folder / f"{name}.ipynb")
+    shutil.rmtree(FIGURES, ignore_errors=True)
+    shutil.copytree(figures, FIGURES, ignore=shutil.ignore_patterns(".*", "*.new"))
+    index = json.loads((FIGURES / "index.json").read_text(encoding="utf-8"))
+    for entry in index.values():
+        entry["made_by"] = digest(records[entry["notebook"]])[:16]
+    (FIGURES / "index.json").write_text(json.dumps(index, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
+
+
+def _python(cell: str) -> str:
+    """A cell without lines that only IPython reads."""
+    return "\n".join(line for line in cell.splitlines() if not line.lstrip().startswith(("%", "!")))
+
+
+def _with_inputs(stages: Sequence[str]) -> set[str]:
+    return set(stages).union(*(_with_inputs(STAGES[stage].inputs) for stage in stages))
+
+
+def _without_speed(section: str, value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {name: item for name, item in value.items() if f"{section}.{name}" not in marked(Speed)}
+
+
+def _change(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    code = {
+        name for name in then["code"].keys() | now["code"].keys() if then["code"].get(name) != now["code"].get(name)
+    }
+    parts = [name for name in ("profile", "cells", "backbones", "settings") if then.get(name) != now[name]]
+    return "; ".join(f"{part} changed" for part in [*parts, *sorted(name.partition(".")[2] for name in code)])
