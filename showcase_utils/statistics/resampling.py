@@ -39,6 +39,19 @@ def resampled_means(values: Floats, groups: Ints, rounds: int, generator: np.ran
     return np.concatenate([(drawn @ sums) / (drawn @ counts) for drawn in weights])
 
 
+def seed_means(runs: Floats, generator: np.random.Generator) -> Floats:
+    """The mean over drawn seeds in each round, (rounds, S) -> (rounds,); of one seed, its own values.
+
+    S − 1 of the S seeds are drawn, with replacement: then the spread over rounds is that of a mean of S trainings also
+    where S is small, which drawing S of them would make too small by (S − 1) / S (Rao and Wu 1988).
+    """
+    n_seeds = runs.shape[1]
+    if n_seeds == 1:
+        return runs[:, 0]
+    drawn = generator.multinomial(n_seeds - 1, np.full(n_seeds, 1 / n_seeds), size=len(runs))
+    return np.where(drawn > 0, runs * drawn, 0.0).sum(axis=1) / (n_seeds - 1)
+
+
 def percentile_bounds(values: Floats, confidence: float = 0.95) -> tuple[float, float]:
     """The middle share ``confidence`` of the values that are known; ``nan`` where there is none."""
     known = values[~np.isnan(values)]

@@ -1,7 +1,7 @@
 """How sure a number is: intervals over users, tests between systems, and the correction for having made many.
 
-A user's reviews are not independent of one another, so users are drawn again, never rows. Several seeds of one
-system are averaged inside each draw, so an interval speaks of the system and not of one training run.
+A user's reviews are not independent of one another, so users are drawn again, never rows. Where a system was trained
+with several seeds, these are drawn again too, so an interval speaks of the system and not of one training run.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from scipy.stats import norm
 
 from showcase_utils.metrics.corpus import Ints, SumMetric, TypeMetric, mean_metric
 from showcase_utils.metrics.metric import Floats, Metric
-from showcase_utils.statistics.resampling import CHUNK, group_weights, percentile_bounds
+from showcase_utils.statistics.resampling import CHUNK, group_weights, percentile_bounds, seed_means
 
 SWAPS = 1000  # at least so many: the smallest p must survive the correction for a ledger of claims
 
@@ -51,8 +51,9 @@ def interval(
 ) -> Interval:
     """Interval of one system's metric, given once or once per seed; ``users`` names the user of each sample.
 
-    Sums and means: percentile bootstrap over users. Corpus Distinct: delete-one-user jackknife, since a bootstrap
-    sample repeats users and so has fewer types by construction. ``nan`` bounds when there is a single user.
+    Sums and means: percentile bootstrap over users and seeds. Corpus Distinct: delete-one-user jackknife, since a
+    bootstrap sample repeats users and so has fewer types by construction, with the variance of the mean over seeds
+    added. ``nan`` bounds when there is a single user.
     Raises ``ValueError`` when metrics and users do not fit.
     """
     runs = _runs(metric, users)
@@ -69,10 +70,11 @@ def compare(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> Comparison:
-    """Difference of two systems on the same samples: interval over users and a randomisation test.
+    """Difference of two systems on the same samples: interval over users and seeds, and a randomisation test.
 
-    The test swaps the two systems' outputs of whole users at random (approximate randomisation, Noreen 1989) and
-    counts how often the swapped difference is as large, (1 + hits) / (1 + swaps). Raises ``ValueError`` when the
+    Seeds are paired: the first of one system with the first of the other. The test swaps the two systems' outputs of
+    whole users at random (approximate randomisation, Noreen 1989) and counts how often the swapped difference is as
+    large, (1 + hits) / (1 + swaps); it takes the trainings as they are, so only the interval knows of seeds. Raises ``ValueError`` when the
     two were not scored on the same number of samples and seeds, or by different variants.
     """
     pair = [_runs(first, users), _runs(second, users)]
@@ -159,19 +161,26 @@ def _bounds(
     """Low, high, standard error and method of the first side, or of the first minus the second."""
     if n_users < 2 or math.isnan(value):
         return math.nan, math.nan, math.nan, "none: fewer than two users"
+    n_seeds = len(sides[0])
+    what = f"{n_users} users" + (f" and {n_seeds} seeds" if n_seeds > 1 else "")
     if isinstance(sides[0][0], TypeMetric):
         left_out = _difference([np.mean([run.without(groups) for run in runs], axis=0) for runs in sides])
         left_out = left_out[~np.isnan(left_out)]
-        error = math.sqrt((len(left_out) - 1) * left_out.var())
+        variance = (len(left_out) - 1) * left_out.var()
+        if n_seeds > 1:
+            each = _difference([np.array([run.value for run in runs]) for runs in sides])
+            variance += each.var(ddof=1) / n_seeds
+        error = math.sqrt(variance)
         reach = float(norm.ppf(0.5 + confidence / 2)) * error
-        return value - reach, value + reach, error, f"jackknife over {n_users} users"
-    draws = []
+        return value - reach, value + reach, error, f"jackknife over {what}"
+    draws, seeds = [], np.random.default_rng([seed, 2])
     for drawn in group_weights(n_users, rounds, np.random.default_rng([seed, 0])):
         weights = drawn[:, groups]  # (rounds, samples)
-        draws.append(_difference([np.mean([run.under(weights) for run in runs], axis=0) for runs in sides]))
+        each = _difference([np.stack([run.under(weights) for run in runs], axis=1) for runs in sides])  # (rounds, seeds)
+        draws.append(seed_means(each, seeds))
     values = np.concatenate(draws)
     error = float(values[~np.isnan(values)].std(ddof=1))
-    return *percentile_bounds(values, confidence), error, f"bootstrap over {n_users} users, {rounds} rounds"
+    return *percentile_bounds(values, confidence), error, f"bootstrap over {what}, {rounds} rounds"
 
 
 def _difference(sides: list[Floats]) -> Floats:

@@ -103,15 +103,27 @@ def test_distinct_is_compared_over_users():
     assert alone.low < alone.value < alone.high
 
 
-def test_seeds_are_averaged():
+def test_seeds_are_averaged_and_drawn_again_with_the_users():
+    users, rng = np.arange(60), np.random.default_rng(8)
+    same = mean_metric(rng.normal(size=60), "x")
+    alike = interval([same] * 3, users)
+    assert alike.standard_error == pytest.approx(interval(same, users).standard_error)  # equal trainings add nothing
+    runs = [mean_metric(np.full(60, value), "x") for value in (0.0, 1.0, 5.0)]  # users are alike, trainings are not
+    found = interval(runs, users, rounds=4000)
+    assert found.value == pytest.approx(2)
+    assert found.standard_error == pytest.approx(np.std([0, 1, 5], ddof=1) / math.sqrt(3), rel=0.05)
+    assert "60 users and 3 seeds" in found.method
+    gap = compare(runs, [same], users, rounds=200)
+    assert gap.standard_error > 5 * compare([runs[0]], [same], users, rounds=200).standard_error
+
+
+def test_the_spread_of_seeds_widens_the_interval_of_distinct():
+    rng = np.random.default_rng(11)
     users = np.arange(30)
-    rng = np.random.default_rng(8)
-    runs = [mean_metric(rng.normal(size=30), "x") for _ in range(3)]
-    found = interval(runs, users)
-    assert found.value == pytest.approx(np.mean([run.value for run in runs]))
-    assert found.standard_error < interval(runs[0], users).standard_error
-    mean = mean_metric(np.mean([run.per_sample for run in runs], axis=0), "x")
-    assert found.low == pytest.approx(interval(mean, users).low)
+    one = text.distinct(texts(rng, 30, WORDS[:6]), 2)
+    other = text.distinct(["the tacos"] * 30, 2)
+    found, alone = interval([one, other], users), interval([one, one], users)
+    assert found.standard_error >= abs(one.value - other.value) / 2 > 2 * alone.standard_error
 
 
 def test_same_seed_same_numbers():
