@@ -14,9 +14,11 @@ from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
-from showcase_utils.artifacts import PACKAGE, STAGES, Artifacts, StaleStage, default_root
+from showcase_utils import __version__
+from showcase_utils.artifacts import STAGES, Artifacts, StaleStage, default_root
 from showcase_utils.config import SettingsError, load_settings, profile_names
 from showcase_utils.progress import PROGRESS, last_line
+from showcase_utils.sources import PACKAGE
 
 app = typer.Typer(
     help="Personalized Showcases: photos and text that say why a place suits a user.",
@@ -35,6 +37,21 @@ Overrides = Annotated[
 Root = Annotated[
     str, typer.Option("--artifacts", "-a", help="Folder of the stages. Default: $SHOWCASE_ARTIFACTS, or artifacts/.")
 ]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        console.print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Personalized Showcases: photos and text that say why a place suits a user."""
 
 
 @app.command()
@@ -97,12 +114,26 @@ def train(profile: Profile = "demo", overrides: Overrides = None, artifacts: Roo
 
 @app.command()
 def status(profile: Profile = "demo", overrides: Overrides = None, artifacts: Root = "") -> None:
-    """Show each stage: fresh, stale (and why), unfinished or missing; seconds, size, device."""
+    """Show each stage: fresh, stale (and why), made by other code, unfinished or missing; seconds, size, device."""
     store = Artifacts(_guard(load_settings, profile, overrides or []), artifacts)
     console.print(_stage_table(store))
     if line := last_line(store.folder / PROGRESS):
         console.print(f"running    {escape(line)}")
-    console.print(f"artifacts  {store.folder}")
+    console.print(f"artifacts  {escape(str(store.folder))}")
+
+
+@app.command()
+def accept(
+    stages: Annotated[list[str], typer.Argument(help="Stages that `showcase status` calls `other code`; in order.")],
+    profile: Profile = "demo",
+    overrides: Overrides = None,
+    artifacts: Root = "",
+) -> None:
+    """Keep stages that other code made, because you know that the edit changes nothing in them."""
+    store = Artifacts(_guard(load_settings, profile, overrides or []), artifacts)
+    for stage in stages:
+        _guard(store.accept, stage)
+        console.print(f"{stage} is fresh")
 
 
 @app.command()
@@ -116,16 +147,17 @@ def explain(
     artifacts: Root = "",
 ) -> None:
     """Make one showcase: photos of a business chosen for a user, and the text that goes with them."""
+    store = Artifacts(_guard(load_settings, profile, overrides or []), artifacts)
+    _guard(store.path, "generation")  # at once, not behind the imports
     from showcase_utils.showcase import Showcases
 
-    store = Artifacts(_guard(load_settings, profile, overrides or []), artifacts)
     showcase = _guard(lambda: Showcases.load(store).explain(user, business, k=k))
-    console.print(showcase.text)
+    console.print(escape(showcase.text))
     for path in showcase.photos:
-        console.print(str(path))
+        console.print(escape(str(path)))
     if html:
-        html.write_text(showcase.to_html(), encoding="utf-8")
-        console.print(f"written to {html}")
+        _guard(html.write_text, showcase.to_html(), encoding="utf-8")
+        console.print(f"written to {escape(str(html))}")
 
 
 @app.command()
@@ -186,8 +218,9 @@ def download(
     overrides: Overrides = None,
 ) -> None:
     """Fetch the published files, and the photos with a status for each; goes on where it was cut off."""
+    from showcase_utils.data.gest import photos_named
     from showcase_utils.photos import download as published
-    from showcase_utils.photos.fetching import fetch_photos, photos_named
+    from showcase_utils.photos.fetching import fetch_photos
     from showcase_utils.photos.store import PhotoStore
 
     if dataset != "gest":
@@ -259,16 +292,16 @@ def _stage_table(store: Artifacts) -> Table:
         table.add_column(column, justify="right")
     table.add_column("device")
     table.add_column("why")
-    for name in store.stages():
-        row = store.status(name)
+    for row in _guard(store.statuses).values():
+        seconds, device = row.manifest.get("seconds"), row.manifest.get("device")
         table.add_row(
-            name,
-            STAGES[name].notebook,
+            row.stage,
+            STAGES[row.stage].notebook,
             row.state,
-            f"{row.seconds:.1f}" if row.seconds is not None else "",
+            f"{seconds:.1f}" if seconds is not None else "",
             f"{row.bytes / 1e6:.1f}" if row.bytes is not None else "",
-            row.device or "",
-            row.why,
+            device or "",
+            escape(row.why),
         )
     return table
 
@@ -303,7 +336,7 @@ def _guard(function, *args, **kwargs):
 
     try:
         return function(*args, **kwargs)
-    except (SettingsError, StaleStage, RunError, FileNotFoundError, KeyError, ValueError) as error:
+    except (SettingsError, StaleStage, RunError, OSError, KeyError, ValueError) as error:
         _fail(str(error.args[0] if isinstance(error, KeyError) and error.args else error))
 
 

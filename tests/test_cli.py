@@ -1,6 +1,11 @@
+import os
+import subprocess
+import sys
+
 import pytest
 from typer.testing import CliRunner
 
+from showcase_utils import __version__
 from showcase_utils.cli import app
 
 
@@ -11,7 +16,8 @@ def invoke(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "train", "status", "explain", "evaluate", "rate", "download", "bench", "backbones"]
+    "command",
+    ["run", "train", "status", "accept", "explain", "evaluate", "rate", "download", "bench", "backbones"],
 )
 def test_help_of_every_command(invoke, command):
     result = invoke(command, "--help")
@@ -75,3 +81,30 @@ def test_unknown_benchmark(invoke):
     result = invoke("bench", "speed")
     assert result.exit_code == 1
     assert "no benchmark 'speed'" in result.stderr
+
+
+def test_version(invoke):
+    assert invoke("--version").stdout.strip() == __version__
+
+
+def test_accept_refuses_what_was_never_made(invoke):
+    result = invoke("accept", "selection", "--profile", "smoke")
+    assert result.exit_code == 1
+    assert "stage 'selection' is missing" in result.stderr
+
+
+def test_status_imports_no_torch(tmp_path):
+    """A look at the stages must take no longer than a look: what computes is imported where it computes."""
+    program = (
+        "import sys\nfrom typer.testing import CliRunner\nfrom showcase_utils.cli import app\n"
+        "assert CliRunner().invoke(app, ['status', '-p', 'smoke']).exit_code == 0\n"
+        "print(sorted({'torch', 'transformers', 'pandas', 'nbformat', 'matplotlib'} & set(sys.modules)))"
+    )
+    environment = {**os.environ, "SHOWCASE_ARTIFACTS": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_path_with_brackets_is_printed_as_it_is(invoke, tmp_path, monkeypatch):
+    monkeypatch.setenv("SHOWCASE_ARTIFACTS", str(tmp_path / "[red]x[/]"))
+    assert "[red]x[/]" in invoke("status", "--profile", "smoke").stdout

@@ -1,0 +1,80 @@
+"""A published notebook is known to be what the present code would write, or said to be out of date."""
+
+import json
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from showcase_utils import published, recipes
+from showcase_utils.config import load_settings
+
+STAGES = ["data", "features"]
+CELLS = ["from showcase_utils.alignment import phi", "%matplotlib inline\nprint(1)"]
+
+
+def write(path, cells=CELLS, **metadata):
+    notebook = new_notebook(cells=[new_markdown_cell("# One"), *map(new_code_cell, cells)], metadata=metadata)
+    nbformat.write(notebook, path)
+
+
+def record(path, *overrides):
+    return published.record_of(published.read_notebook(path), STAGES, load_settings("demo", list(overrides)))
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """An executed notebook with a figure, published into a folder: (folder, executed notebook)."""
+    folder, executed, figures = tmp_path / "notebooks", tmp_path / "run" / "01_one.ipynb", tmp_path / "run" / "figures"
+    folder.mkdir()
+    figures.mkdir(parents=True)
+    write(executed, papermill={"duration": 1})
+    (figures / "01_page.png").write_bytes(b"png")
+    (figures / "index.json").write_text(json.dumps({"01_page.png": {"notebook": "01_one", "caption": "a page"}}))
+    monkeypatch.setattr(published, "FIGURES", tmp_path / "figures")
+    published.publish({"01_one": executed}, {"01_one": record(executed)}, folder, figures)
+    return folder
+
+
+def test_what_was_just_published_is_up_to_date(house):
+    assert published.outdated(house, {"01_one": STAGES}) == {}
+    assert "papermill" not in nbformat.read(house / "01_one.ipynb", 4).metadata
+
+
+def test_figures_say_what_made_them(house):
+    entry = json.loads((house.parent / "figures" / "index.json").read_text())["01_page.png"]
+    assert entry["notebook"] == "01_one" and len(entry["made_by"]) == 16
+
+
+def test_an_edited_cell_is_seen_and_edited_prose_is_not(house):
+    path = house / "01_one.ipynb"
+    notebook = nbformat.read(path, 4)
+    notebook.cells[0].source = "# Another"
+    nbformat.write(notebook, path)
+    assert published.outdated(house, {"01_one": STAGES}) == {}
+    notebook.cells[2].source = "print(2)"
+    nbformat.write(notebook, path)
+    assert published.outdated(house, {"01_one": STAGES}) == {"01_one": "cells changed"}
+
+
+@pytest.mark.parametrize("module", ["alignment.phi", "encoding.build", "data.build"])
+def test_other_code_of_a_cell_or_a_stage_is_named(house, monkeypatch, module):
+    digests = recipes.code_digests
+    edited = f"showcase_utils.{module}"
+    monkeypatch.setattr(
+        published, "code_digests", lambda names: {n: "new" if n == edited else d for n, d in digests(names).items()}
+    )
+    assert published.outdated(house, {"01_one": STAGES}) == {"01_one": f"{module} changed"}
+
+
+def test_a_notebook_that_nothing_published_is_out_of_date(tmp_path):
+    write(tmp_path / "01_one.ipynb")
+    assert published.outdated(tmp_path, {"01_one": STAGES}) == {"01_one": "it was never published"}
+
+
+def test_settings_count_where_a_stage_above_reads_them_and_change_more_than_speed(tmp_path):
+    path = tmp_path / "01_one.ipynb"
+    write(path)
+    assert record(path, "encoding.workers=7", "selection.k=9", "threads=3") == record(path)
+    assert record(path, "world.seed=9") != record(path)
+    assert record(path, "encoding.dtype=float32") != record(path)
