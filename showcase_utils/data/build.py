@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from showcase_utils.artifacts import BuildContext
 from showcase_utils.config import Data
 from showcase_utils.data.filtering import (
     drop_gone_photos,
@@ -19,32 +20,48 @@ from showcase_utils.data.filtering import (
     waterfall,
 )
 from showcase_utils.data.frames import (
-    PHOTO_SCHEMA,
+    HISTORY_SCHEMA,
+    IMAGE_SCHEMA,
     REJECT_SCHEMA,
     REVIEW_SCHEMA,
     load_reviews,
+    photo_root,
     save_reviews,
     to_table,
     without_cycle_collector,
 )
 from showcase_utils.data.gest import batches
 from showcase_utils.data.leaks import STOPPING, digests, find_leaks, history_entries, leaks, published_entries
-from showcase_utils.photos.folder import PhotoFolder, statuses, usable_ids
-
-IMAGE_SCHEMA = PHOTO_SCHEMA.append(pa.field("path", pa.large_string())).append(pa.field("status", pa.large_string()))
+from showcase_utils.photos.folder import PhotoFolder, usable_ids
 
 
-def build_data(
+def build_data(context: BuildContext) -> None:
+    """The stage ``data``, from the demo world or from the files that ``data.reviews`` and ``data.images`` name."""
+    data = context.settings.data
+    reviews = context.path("world") / "image_review_all.json" if data.source == "demo" else data.reviews
+    if reviews is None:
+        raise ValueError("data.source is 'files': set data.reviews to image_review_all.json or filter_all_t.json")
+    write_data(context.out, reviews, photo_root(context), data, context.progress)
+
+
+def write_data(
     out: Path, reviews_path: Path, images_folder: Path | None, settings: Data, progress: bool = True
 ) -> None:
     """Read a published file, look at its photos, and filter and split it (paper, section 3).
 
-    Writes ``reviews.parquet`` (all accepted rows), ``images.parquet``, ``rejects.parquet``, ``s1.parquet`` (with
-    ``split``, and with ``gone_ids`` if any photo of it is gone), ``waterfall.csv``, ``orders.csv`` (what the rules
-    leave in the paper's order and the other way round) and ``leaks.csv``; from the file of splits also
-    ``history.parquet``, the histories as published. That file is filtered already: its rows and its splits are kept,
-    only photos that are gone go. Raises ``RuntimeError`` if a history gives its own target away, ``ValueError`` if no
-    review is left, and what reading raises.
+    Without a folder of photos none is looked for. Writes
+
+    - ``reviews.parquet``: all accepted rows; ``rejects.parquet``: the others;
+    - ``images.parquet``: the photos, with paths from the folder, so that it is the same wherever that lies;
+    - ``s1.parquet``: GEST-s1 with ``split``, and with ``gone_ids`` if any photo of it is gone;
+    - ``histories.parquet``: for every review of GEST-s1 what may be known of its user;
+    - ``waterfall.csv``, ``orders.csv`` (what the rules leave in the paper's order and the other way round);
+    - ``leaks.csv``: which histories would give something away;
+    - from the file of splits also ``published.parquet``: its splits and histories. That file is filtered already: its
+      rows and its splits are kept, only photos that are gone go.
+
+    Raises ``RuntimeError`` if a history gives its own target away, ``ValueError`` if no review is left, and what
+    reading raises.
     """
     splits = _read(out, reviews_path, images_folder, progress)
     _refuse_no_rows(out, reviews_path)
@@ -57,7 +74,9 @@ def build_data(
     by_user = split_users(s1["user_id"], settings.split)
     s1["split"] = s1["review_id"].map(splits["split"]) if len(splits) else s1["user_id"].map(by_user)
     save_reviews(s1, out / "s1.parquet")
-    _check_leaks(out, reviews_path, s1, splits)
+    histories = history(s1)
+    pq.write_table(pa.table([histories.index, histories], HISTORY_SCHEMA), out / "histories.parquet")
+    _check_leaks(out, reviews_path, s1, histories, splits)
     pa.default_memory_pool().release_unused()  # a notebook goes on in this process
 
 
@@ -104,11 +123,13 @@ def _read(out: Path, reviews_path: Path, images_folder: Path | None, progress: b
             reviews.write_table(batch.review_table().append_column(REVIEW_SCHEMA.field("image_ids"), ids))
             if batch.rejects:
                 rejects.write_table(batch.reject_table())
-            new = {photo[0]: photo for photo in reversed(batch.photos()) if hash(photo[0]) not in listed}
-            photos = list(new.values())[::-1]
+            new: dict[str, tuple[str, str, str, str]] = {}
+            for photo in batch.photos():
+                if hash(photo[0]) not in listed:
+                    new.setdefault(photo[0], photo)
             listed.update(map(hash, new))
-            found = statuses(list(new)[::-1], folder, progress=False)
-            rows = [(*photo, path, status) for photo, (status, path) in zip(photos, found, strict=True)]
+            found = [("unchecked", "")] * len(new) if folder is None else folder.statuses(list(new))
+            rows = [(*photo, path, status) for photo, (status, path) in zip(new.values(), found, strict=True)]
             images.write_table(to_table(rows, IMAGE_SCHEMA))
             if batch.splits:
                 review_ids += batch.review_ids
@@ -147,13 +168,13 @@ def _listed(numbers: pd.Series) -> str:
     return ", ".join(f"{number} {what}" for what, number in numbers.head(5).items())
 
 
-def _check_leaks(out: Path, path: Path, s1: pd.DataFrame, published: pd.DataFrame) -> None:
+def _check_leaks(out: Path, path: Path, s1: pd.DataFrame, histories: pd.Series, published: pd.DataFrame) -> None:
     """Look for leaks in our histories, and in the published ones if there are any, and write what was found."""
     said = digests(s1["text"])  # from Arrow memory, without a list of all texts
-    entries = history_entries(history(s1), s1, said)
+    entries = history_entries(histories, s1, said)
     found = [leaks(s1, entries, said).assign(histories="ours")]
     if len(published):
-        published.reset_index().to_parquet(out / "history.parquet", index=False)
+        published.reset_index().to_parquet(out / "published.parquet", index=False)
         told = published.loc[s1["review_id"], "history"]
         found.append(leaks(s1, published_entries(told), said).assign(histories="published"))
     pd.concat(found)[["histories", "leak", "rows", "share"]].to_csv(out / "leaks.csv", index=False)

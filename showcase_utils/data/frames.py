@@ -1,4 +1,8 @@
-"""The reviews frame in memory and on disk: text columns in Arrow memory, photo ids as lists of text."""
+"""The frames of the data stage, in memory and on disk: text columns in Arrow memory, photo ids as lists of text.
+
+``load_s1``, ``load_images`` and ``load_histories`` read them for everybody: a builder passes its context, a notebook
+its artifacts.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +17,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from showcase_utils.artifacts import Stages
+
 REVIEW_SCHEMA = pa.schema(
     {name: pa.large_string() for name in ("review_id", "user_id", "business_id")}
     | {"rating": pa.int64(), "text": pa.large_string(), "image_ids": pa.list_(pa.large_string())}
 )
 PHOTO_SCHEMA = pa.schema({name: pa.large_string() for name in ("image_id", "review_id", "business_id", "url")})
+IMAGE_SCHEMA = PHOTO_SCHEMA.append(pa.field("path", pa.large_string())).append(pa.field("status", pa.large_string()))
+HISTORY_SCHEMA = pa.schema({"review_id": pa.large_string(), "history": pa.list_(pa.large_string())})
 REJECT_SCHEMA = pa.schema(
     {"source": pa.large_string(), "line": pa.int64(), "reason": pa.large_string(), "raw": pa.large_string()}
 )
@@ -38,6 +46,45 @@ def load_reviews(
     rows = None if reviews is None else pc.field("review_id").isin(pa.array(reviews, type=pa.large_string()))
     with without_cycle_collector():
         return to_frame(pq.read_table(path, columns=columns, filters=rows))
+
+
+def load_s1(stages: Stages) -> pd.DataFrame:
+    """GEST-s1: the columns of ``REVIEW_SCHEMA``, ``split``, and ``gone_ids`` if any of its photos is gone."""
+    return load_reviews(stages.path("data") / "s1.parquet")
+
+
+def load_histories(stages: Stages) -> pd.Series:
+    """What may be known of the user of each review of GEST-s1: whole lists of ``review_id``, in the order of the file.
+
+    Index: ``review_id``. The rules are those of ``filtering.history``; a reader that wants few slices the lists.
+    """
+    with without_cycle_collector():
+        return to_frame(pq.read_table(stages.path("data") / "histories.parquet")).set_index("review_id")["history"]
+
+
+def load_images(
+    stages: Stages, columns: Sequence[str] | None = None, image_ids: Iterable[str] | None = None
+) -> pd.DataFrame:
+    """The photos of the reviews, one row each: ``image_id, review_id, business_id, url, path, status``.
+
+    ``review_id`` is the first review that shows the photo. ``path`` is absolute, and empty unless the status is ``ok``;
+    a caller that leaves it out of ``columns`` need not know where the photos lie. Only some photos by ``image_ids``.
+    """
+    rows = None if image_ids is None else pc.field("image_id").isin(pa.array(image_ids, type=pa.large_string()))
+    table = pq.read_table(stages.path("data") / "images.parquet", columns=columns, filters=rows)
+    if "path" in table.column_names:
+        path, text = table["path"], IMAGE_SCHEMA.field("path").type
+        joined = pc.binary_join_element_wise(pa.scalar(str(photo_root(stages)), text), path, pa.scalar("/", text))
+        absolute = pc.if_else(pc.equal(path, ""), path, joined)
+        table = table.set_column(table.column_names.index("path"), IMAGE_SCHEMA.field("path"), absolute)
+    return table.to_pandas()
+
+
+def photo_root(stages: Stages) -> Path | None:
+    """The folder that paths of photos start from: the demo world's, or ``data.images``, which may not be set."""
+    if stages.settings.data.source == "demo":
+        return stages.path("world") / "images"
+    return stages.settings.data.images
 
 
 def sample_reviews(path: Path, number: int, seed: int, letters: tuple[int, int] = (60, 300)) -> pd.DataFrame:

@@ -14,7 +14,6 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from showcase_utils.config import Data
 from showcase_utils.data.frames import (
     PHOTO_SCHEMA,
     REJECT_SCHEMA,
@@ -25,6 +24,8 @@ from showcase_utils.data.frames import (
 )
 from showcase_utils.data.rows import Accepted, Rejected, first_url, judge, judge_plain
 from showcase_utils.data.streams import Block, blocks
+from showcase_utils.photos.fetching import ADDRESS_SCHEMA
+from showcase_utils.photos.store import printable
 
 RAW_CHARACTERS, RAW_TAIL = 500, 150  # how much of a rejected row is kept, and how much of that from its end
 AT_ONCE = 64  # rows that are judged together; a row that is not plain has the others of its group judged singly
@@ -152,18 +153,19 @@ def batches(path: Path | str, everything: bool = True, progress: bool = True) ->
         yield _batch(block, path.name, everything, seen)
 
 
-def locate(data: Data, world: Path | None) -> tuple[Path, Path | None]:
-    """Where the reviews and the folder of photos lie: in the demo world's folder, or where ``data`` says.
-
-    The folder is ``None`` if ``data.images`` is not set: photos are then not checked.
-    """
-    if data.source == "demo":
-        if world is None:
-            raise ValueError("data.source is 'demo': the folder of the demo world is needed")
-        return world / "image_review_all.json", world / "images"
-    if data.reviews is None:
-        raise ValueError("data.source is 'files': set data.reviews to image_review_all.json or filter_all_t.json")
-    return data.reviews, data.images
+def photos_named(reviews: Path | str, progress: bool = True) -> pa.Table:
+    """``image_id, url``: every photo that a published file names, once; the address is empty if the file has none."""
+    seen: set[str] = set()
+    tables = [ADDRESS_SCHEMA.empty_table()]
+    for batch in batches(reviews, progress=progress):
+        new: dict[str, str] = {}
+        for image_id, _, _, url in batch.photos():
+            if image_id not in seen:
+                new.setdefault(image_id, url)
+        seen.update(new)
+        columns = [[printable(text) for text in column] for column in (new.keys(), new.values())]
+        tables.append(pa.table(columns, schema=ADDRESS_SCHEMA))
+    return pa.concat_tables(tables)
 
 
 @dataclass

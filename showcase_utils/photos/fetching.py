@@ -23,24 +23,22 @@ from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 import pyarrow as pa
 
 from showcase_utils.config import Download
-from showcase_utils.data.gest import batches
 from showcase_utils.photos.addresses import Guard, RedirectLoop, RefusedAddress, client, opened
 from showcase_utils.photos.files import Judged, judge, quiet_about_large_pictures
 from showcase_utils.photos.folder import PLAIN_NAME
-from showcase_utils.photos.store import PhotoStore, printable
+from showcase_utils.photos.store import PhotoStore
 from showcase_utils.progress import progress_bar
 
 GONE = (403, 404, 410)
 PASSING = (408, 429)  # and 5xx
 FAILURES_IN_A_ROW = 100  # that many photos without an answer: the network is down, not the photos
 TRIED_AGAIN = ("unreachable", "refused", "not an image", "too large")
-PHOTO_TABLE = pa.schema({"image_id": pa.large_string(), "url": pa.large_string()})
+ADDRESS_SCHEMA = pa.schema({"image_id": pa.large_string(), "url": pa.large_string()})
 
 
 class Passing(Exception):
@@ -51,21 +49,6 @@ class Passing(Exception):
         self.http = http
         self.host = host
         self.wait = wait
-
-
-def photos_named(reviews: Path | str, progress: bool = True) -> pa.Table:
-    """``image_id, url``: every photo that a published file names, once; the address is empty if the file has none."""
-    seen: set[str] = set()
-    tables = [PHOTO_TABLE.empty_table()]
-    for batch in batches(reviews, progress=progress):
-        new: dict[str, str] = {}
-        for image_id, _, _, url in batch.photos():
-            if image_id not in seen:
-                new.setdefault(image_id, url)
-        seen.update(new)
-        columns = [[printable(text) for text in column] for column in (new.keys(), new.values())]
-        tables.append(pa.table(columns, schema=PHOTO_TABLE))
-    return pa.concat_tables(tables)
 
 
 def address(image_id: str, url: str, settings: Download) -> str:
@@ -82,7 +65,8 @@ def fetch_photos(
 ) -> dict[str, int]:
     """Fetch the photos that ``store`` knows nothing about; how many photos of the table have which status now.
 
-    ``photos``: as from ``photos_named``. ``again``: also all that failed before, apart from those that are expired.
+    ``photos``: a table of ``ADDRESS_SCHEMA``; an empty address is made from the id. ``again``: also all that failed
+    before, apart from those that are expired.
     What the store knows when the process dies is not fetched again.
     Raises ``ValueError`` if a hundred photos in a row get no answer at all.
     """

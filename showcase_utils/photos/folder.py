@@ -1,9 +1,9 @@
-"""The table of photos: for every photo of the reviews its file and whether it can be used.
+"""A folder of photos: for each id its file, and whether it can be used.
 
 | status | meaning |
 |---|---|
 | ``ok`` | a file that an image library opens, of a sensible size, with its end |
-| ``expired`` | the address was dead; without an index (``photo_index.py``): there is no file |
+| ``expired`` | the address was dead; without an index (``index.py``): there is no file |
 | ``unreachable`` | no answer, or one that may have been passing, each time that was tried |
 | ``not an image`` | something that does not open as JPEG, PNG, WebP, GIF or BMP, or is cut off |
 | ``too large`` | more than 89 million pixels, or more bytes than ``download.max_bytes`` |
@@ -17,15 +17,15 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
 from PIL import Image
 
 from showcase_utils.photos.index import entries, has_index
-from showcase_utils.progress import progress_bar
 
 MAX_PIXELS = 89_478_485  # Pillow's own limit against decompression bombs
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
@@ -42,8 +42,9 @@ class JpegFiles:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folders: dict[str, str] = {}
-        self._scan(str(folder), levels=2)
+        self.folder = str(folder)
+        self._folders: dict[str, str] = {}  # of each photo: "", or "ab/cd/"
+        self._scan("", levels=2)
 
     def __len__(self) -> int:
         return len(self._folders)
@@ -55,19 +56,24 @@ class JpegFiles:
         return iter(self._folders)
 
     def __getitem__(self, image_id: str) -> str:
-        return f"{self._folders[image_id]}{os.sep}{image_id}.jpg"
+        return f"{self.folder}/{self.relative(image_id)}"
+
+    def relative(self, image_id: str) -> str:
+        """The path of a photo from the folder, the same on every machine."""
+        return f"{self._folders[image_id]}{image_id}.jpg"
 
     def add(self, path: Path) -> None:
         """Note a file that has appeared since."""
-        self._folders[path.stem] = str(path.parent)
+        inside = path.parent.relative_to(self.folder).as_posix()
+        self._folders[path.stem] = "" if inside == "." else f"{inside}/"
 
-    def _scan(self, folder: str, levels: int) -> None:
-        with os.scandir(folder) as entries:
+    def _scan(self, inside: str, levels: int) -> None:
+        with os.scandir(f"{self.folder}/{inside}") as entries:
             for entry in entries:
                 if entry.name.endswith(".jpg") and entry.is_file():
-                    self._folders[entry.name[:-4]] = folder
+                    self._folders[entry.name[:-4]] = inside
                 elif levels and entry.is_dir(follow_symlinks=False):
-                    self._scan(entry.path, levels - 1)
+                    self._scan(f"{inside}{entry.name}/", levels - 1)
 
 
 class PhotoFolder:
@@ -84,31 +90,38 @@ class PhotoFolder:
                 f"{self.folder}: no such folder; data.images names the folder with {{image_id}}.jpg"
             )
         self._files = JpegFiles(self.folder)
-        self._told: dict[str, str | int] | None = self._read_index() if has_index(self.folder) else None
+        self._index: dict[str, str | int] | None = self._read_index() if has_index(self.folder) else None
 
     def __len__(self) -> int:
         return len(self._files)
 
+    def statuses(self, image_ids: Sequence[str], workers: int = 8) -> list[tuple[str, str]]:
+        """``status`` of each photo; files are looked at side by side."""
+        with warnings.catch_warnings(), ThreadPoolExecutor(workers) as pool:
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # file_status looks at the size itself
+            some = [image_ids[begin : begin + AT_ONCE] for begin in range(0, len(image_ids), AT_ONCE)]
+            return list(chain.from_iterable(pool.map(lambda ids: list(map(self.status, ids)), some)))
+
     def status(self, image_id: str) -> tuple[str, str]:
-        """Status and path of a photo; the path is empty unless the status is ``ok``."""
+        """Status and path of a photo; the path is one from the folder, empty unless the status is ``ok``."""
         if not PLAIN_NAME.fullmatch(image_id):
             return "refused", ""
-        told = None if self._told is None else self._told.get(image_id, "missing")
+        noted = None if self._index is None else self._index.get(image_id, "missing")
         if image_id not in self._files:
-            if told is None:
+            if noted is None:
                 return "expired", ""
-            return told if isinstance(told, str) else "missing", ""
+            return noted if isinstance(noted, str) else "missing", ""
         path = self._files[image_id]
-        if isinstance(told, int) and told == os.stat(path).st_size:
-            return "ok", path
+        if isinstance(noted, int) and noted == os.stat(path).st_size:
+            return "ok", self._files.relative(image_id)
         # What was decoded as a whole when it came is known better than a look at both ends can tell.
-        status = told if told in ("not an image", "too large") else file_status(path)
-        return str(status), path if status == "ok" else ""
+        status = str(noted) if noted in ("not an image", "too large") else file_status(path)
+        return status, self._files.relative(image_id) if status == "ok" else ""
 
     def _read_index(self) -> dict[str, str | int]:
         """By id: the bytes of a photo that is ``ok``, else its status."""
-        found = entries(self.folder, ["image_id", "status", "bytes"])
-        return {image_id: (size or 0) if status == "ok" else status for image_id, status, size in found}
+        rows = entries(self.folder, ["image_id", "status", "bytes"])
+        return {image_id: (size or 0) if status == "ok" else status for image_id, status, size in rows}
 
 
 def file_status(path: Path | str) -> str:
@@ -140,42 +153,3 @@ def _ends_with(path: Path | str, end: bytes) -> bool:
 def usable_ids(images: pd.DataFrame) -> frozenset[str]:
     """Ids of the photos that reviews may keep: those that are ``ok``, and those that nobody has looked at."""
     return frozenset(images.loc[images["status"].isin(USABLE), "image_id"])
-
-
-def images_table(
-    reviews: pd.DataFrame,
-    folder: PhotoFolder | Path | str | None,
-    urls: Mapping[str, str] | None = None,
-    workers: int = 8,
-    progress: bool = True,
-) -> pd.DataFrame:
-    """``image_id, review_id, business_id, url, path, status``, one row per photo of the reviews.
-
-    A photo that several reviews show is listed once, with the first of them. ``urls`` are the addresses by photo
-    id. ``folder=None``: nothing is checked, every status is ``unchecked``.
-    """
-    photos = reviews[["image_ids", "review_id", "business_id"]].explode("image_ids").dropna(subset="image_ids")
-    photos = photos.rename(columns={"image_ids": "image_id"}).drop_duplicates("image_id", ignore_index=True)
-    photos["url"] = [urls.get(image_id, "") for image_id in photos["image_id"]] if urls is not None else ""
-    found = statuses(photos["image_id"].tolist(), folder, workers, progress)
-    photos["path"] = [path for _, path in found]
-    photos["status"] = [status for status, _ in found]
-    return photos.astype("str")
-
-
-def statuses(
-    image_ids: list[str], folder: PhotoFolder | Path | str | None, workers: int = 8, progress: bool = True
-) -> list[tuple[str, str]]:
-    """Status and path of each photo; files are looked at side by side."""
-    if folder is None:
-        return [("unchecked", "")] * len(image_ids)
-    files = folder if isinstance(folder, PhotoFolder) else PhotoFolder(folder)
-    with warnings.catch_warnings(), ThreadPoolExecutor(workers) as pool:
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # file_status looks at the size itself
-        some = [image_ids[begin : begin + AT_ONCE] for begin in range(0, len(image_ids), AT_ONCE)]
-        found: list[tuple[str, str]] = []
-        with progress_bar(total=len(image_ids), unit="photo", disable=not progress) as bar:
-            for answers in pool.map(lambda ids: [files.status(image_id) for image_id in ids], some):
-                found += answers
-                bar.update(len(answers))
-        return found

@@ -1,30 +1,22 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from PIL import Image
 
-from showcase_utils.config import Data, Download, World
-from showcase_utils.data.build import build_data
+from showcase_utils.artifacts import MANIFEST, Artifacts, BuildContext, StaleStage
+from showcase_utils.config import Data, Download, load_settings
+from showcase_utils.data.build import build_data, write_data
 from showcase_utils.data.filtering import history, split_users
-from showcase_utils.data.frames import load_reviews, save_reviews
-from showcase_utils.data.gest import locate, read_gest, read_reviews
+from showcase_utils.data.frames import load_histories, load_images, load_reviews, load_s1, save_reviews
+from showcase_utils.data.gest import read_gest, read_reviews
 from showcase_utils.data.statistics import counts, table_one, table_one_of
 from showcase_utils.demo_world.truth import load_truth
-from showcase_utils.demo_world.world import grow
-from showcase_utils.photos.folder import images_table
+from showcase_utils.photos.folder import PhotoFolder
 from showcase_utils.photos.store import PhotoStore
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory) -> tuple[Path, Path]:
-    """A small demo world and the data stage that is built from it."""
-    world, out = tmp_path_factory.mktemp("world"), tmp_path_factory.mktemp("data")
-    small = World(restaurants=16, users=120, reviews=420, photos=640, annotated_reviews=60)
-    grow(world, **small.model_dump(), workers=1, progress=False)
-    build_data(out, *locate(Data(), world), Data(), progress=False)
-    return world, out
 
 
 @pytest.fixture(scope="module")
@@ -120,11 +112,11 @@ def test_a_history_that_gives_its_target_away_stops_the_build(demo, tmp_path, mo
 
     monkeypatch.setattr("showcase_utils.data.build.history", leaky)
     with pytest.raises(RuntimeError, match="image_review_all.json.*own text in the history: 1 reviews, .*leaks.csv"):
-        build_data(tmp_path, *locate(Data(), demo[0]), Data(), progress=False)
+        write_data(tmp_path, demo[0] / "image_review_all.json", demo[0] / "images", Data(), progress=False)
 
 
-def test_every_photo_of_the_demo_world_is_alive_or_expired_as_the_world_says(demo, told):
-    images = pd.read_parquet(demo[1] / "images.parquet").set_index("image_id")
+def test_every_photo_of_the_demo_world_is_alive_or_expired_as_the_world_says(store, told):
+    images = load_images(store).set_index("image_id")
     long = told.explode(["image_id", "alive"]).set_index("image_id")
     assert images["status"].to_dict() == long["alive"].map({True: "ok", False: "expired"}).to_dict()
     assert all(Path(path).is_file() for path in images.loc[images["status"] == "ok", "path"])
@@ -135,8 +127,9 @@ def test_stage_files_agree_with_the_plain_readers(demo):
     file = read_gest(world / "image_review_all.json", progress=False)
     pd.testing.assert_frame_equal(load_reviews(out / "reviews.parquet"), file.reviews)
     pd.testing.assert_frame_equal(pd.read_parquet(out / "rejects.parquet"), file.rejects)
-    urls = dict(zip(file.photos["image_id"], file.photos["url"], strict=True))
-    table = images_table(file.reviews, world / "images", urls, progress=False)
+    folder = PhotoFolder(world / "images")
+    statuses = pd.DataFrame(map(folder.status, file.photos["image_id"]), columns=["status", "path"])
+    table = file.photos.join(statuses[["path", "status"]].astype("str"))
     pd.testing.assert_frame_equal(pd.read_parquet(out / "images.parquet"), table)
 
 
@@ -148,11 +141,47 @@ def test_splits_are_by_user_and_no_history_leaks(demo):
     assert found.filter(like="own").tolist() == [0, 0, 0, 0]
 
 
-def test_the_same_world_gives_the_same_bytes(demo, tmp_path):
-    build_data(tmp_path, *locate(Data(), demo[0]), Data(), progress=False)
-    names = {path.name for path in demo[1].iterdir()}
-    assert {path.name for path in tmp_path.iterdir()} == names
-    assert all((tmp_path / name).read_bytes() == (demo[1] / name).read_bytes() for name in names)
+def test_a_world_in_another_folder_gives_the_same_bytes(store, demo, tmp_path):
+    shutil.copytree(demo[0], tmp_path / "elsewhere")
+    (tmp_path / "data").mkdir()
+    build_data(BuildContext(tmp_path / "data", {"world": tmp_path / "elsewhere"}, store.settings, progress=False))
+    names = {path.name for path in demo[1].iterdir()} - {MANIFEST}
+    assert {path.name for path in (tmp_path / "data").iterdir()} == names
+    assert all((tmp_path / "data" / name).read_bytes() == (demo[1] / name).read_bytes() for name in names)
+
+
+def test_artifacts_that_are_moved_are_fresh_and_their_photos_open(store, tmp_path):
+    shutil.copytree(store.root, tmp_path / "moved")
+    moved = Artifacts(store.settings, tmp_path / "moved")
+    paths = load_images(moved).query("status == 'ok'")["path"]
+    assert len(paths) and all(tmp_path in Path(path).parents for path in paths)
+    Image.open(paths.iloc[0]).load()
+    pd.testing.assert_series_equal(load_histories(moved), load_histories(store))
+
+
+def test_photos_of_files_start_from_the_folder_of_the_settings(published, tmp_path):
+    path = published.lines(*[published.row(business_id=name, pics=[name, "gone"]) for name in "ab"])
+    for name in "ab":
+        published.photo(name, folder=f"photos/{name}")
+    settings = load_settings("gest", {"data.reviews": str(path), "data.images": str(tmp_path / "photos")})
+    store = Artifacts(settings, tmp_path / "artifacts")
+    written = pd.read_parquet(store.make("data", progress=False) / "images.parquet")["path"]
+    assert written.tolist() == ["a/a.jpg", "", "b/b.jpg"]
+    found = load_images(store, image_ids=["b", "gone"])
+    assert found["path"].tolist() == ["", str(tmp_path / "photos/b/b.jpg")]
+    assert "path" not in load_images(store, columns=["image_id", "status"])
+
+
+def test_files_without_a_file_of_reviews_are_an_error_that_names_the_setting(tmp_path):
+    with pytest.raises(ValueError, match="set data.reviews to image_review_all.json or filter_all_t.json"):
+        Artifacts(load_settings("gest"), tmp_path).make("data", progress=False)
+
+
+def test_histories_are_stored_whole_for_every_review_of_s1(store):
+    s1 = load_s1(store)
+    pd.testing.assert_series_equal(load_histories(store), history(s1), check_index_type=False)
+    with pytest.raises(StaleStage, match="01_data_filtering"):
+        load_histories(Artifacts(store.settings, store.root / "nothing"))
 
 
 def test_published_splits_and_histories_are_kept(published, tmp_path):
@@ -160,10 +189,10 @@ def test_published_splits_and_histories_are_kept(published, tmp_path):
     path = published.splits(train=[rows[0]], val=[rows[1]], test=[rows[2], rows[3]])
     for user in "abd":
         published.photo(user)
-    build_data(tmp_path, path, tmp_path / "images", Data(), progress=False)
+    write_data(tmp_path, path, tmp_path / "images", Data(), progress=False)
     s1 = load_reviews(tmp_path / "s1.parquet")
     assert dict(zip(s1["user_id"], s1["split"], strict=True)) == {"a": "train", "b": "val", "d": "test"}
-    kept = pd.read_parquet(tmp_path / "history.parquet")
+    kept = pd.read_parquet(tmp_path / "published.parquet")
     assert len(kept) == 4 and [list(pair) for pair in kept["history"][0]] == [["x_y", "told"]]
     found = pd.read_csv(tmp_path / "leaks.csv")
     assert found["histories"].unique().tolist() == ["ours", "published"]
@@ -172,7 +201,7 @@ def test_published_splits_and_histories_are_kept(published, tmp_path):
 def test_a_leak_in_the_published_histories_is_counted_not_hidden(published, tmp_path):
     row = published.row()
     row["history_reviews"] = [[f"{row['user_id']}_{row['business_id']}", row["review_text"]]]
-    build_data(tmp_path, published.splits(train=[row], val=[], test=[]), None, Data(), progress=False)
+    write_data(tmp_path, published.splits(train=[row], val=[], test=[]), None, Data(), progress=False)
     found = pd.read_csv(tmp_path / "leaks.csv").set_index(["histories", "leak"])["rows"]
     assert found["published", "own text in the history"] == 1
     assert found["published", "own business in the history"] == 1
@@ -181,7 +210,7 @@ def test_a_leak_in_the_published_histories_is_counted_not_hidden(published, tmp_
 
 def test_without_photos_s1_drops_users_only(published, tmp_path):
     path = published.lines(*[published.row(user_id=u, business_id=b) for u, b in ("a1", "a2", "b1")], b"{}")
-    build_data(tmp_path, path, None, Data(), progress=False)
+    write_data(tmp_path, path, None, Data(), progress=False)
     assert load_reviews(tmp_path / "s1.parquet")["user_id"].tolist() == ["a", "a"]
     assert pd.read_csv(tmp_path / "waterfall.csv")["dropped"].tolist() == [1, 1, 0]
 
@@ -190,12 +219,12 @@ def test_nothing_to_work_with_is_said_at_once(published, tmp_path):
     path = published.lines(published.row(), published.row(business_id="2"), b"{}")
     (tmp_path / "images").mkdir()
     with pytest.raises(ValueError, match="images: no photo in it.*showcase download gest --images.*data.images"):
-        build_data(tmp_path, path, tmp_path / "images", Data(), progress=False)
+        write_data(tmp_path, path, tmp_path / "images", Data(), progress=False)
     published.photo("of_something_else")
     with pytest.raises(ValueError, match="no review is left of 2, .* of photos \\(1 expired\\) in .*showcase download"):
-        build_data(tmp_path, path, tmp_path / "images", Data(), progress=False)
+        write_data(tmp_path, path, tmp_path / "images", Data(), progress=False)
     with pytest.raises(ValueError, match="none of 2 rows could be used: 1 no user_id, 1 not an object"):
-        build_data(tmp_path, published.lines(b"{}", b'["{"]'), None, Data(), progress=False)
+        write_data(tmp_path, published.lines(b"{}", b'["{"]'), None, Data(), progress=False)
 
 
 def test_s1_of_a_store_keeps_what_its_index_calls_ok(published, tmp_path):
@@ -206,7 +235,7 @@ def test_s1_of_a_store_keeps_what_its_index_calls_ok(published, tmp_path):
     with PhotoStore(tmp_path / "images") as store:
         store.adopt(tmp_path / "images", Download(), progress=False)
         store.record("gone", "unreachable")
-    build_data(tmp_path, published.lines(*rows), tmp_path / "images", Data(), progress=False)
+    write_data(tmp_path, published.lines(*rows), tmp_path / "images", Data(), progress=False)
     images = pd.read_parquet(tmp_path / "images.parquet").set_index("image_id")
     assert images["status"].to_dict() == {"good": "ok", "gone": "unreachable", "cut": "not an image"}
     assert load_reviews(tmp_path / "s1.parquet")["image_ids"].tolist() == [["good"]]

@@ -6,9 +6,8 @@ import json
 import pandas as pd
 import pytest
 
-from showcase_utils.config import Data
 from showcase_utils.data import gest, rows
-from showcase_utils.data.gest import locate, read_gest, read_reviews
+from showcase_utils.data.gest import photos_named, read_gest, read_reviews
 
 USER = "114937200137348359038"
 BUSINESS = "6050fa9f5b4ccec8d5cae994"
@@ -294,11 +293,10 @@ def test_a_file_of_rejects_only_still_has_the_columns(published):
     assert read_gest(published.lines(b"{}"), progress=False).photos.columns.tolist()[-1] == "url"
 
 
-def test_locate_names_what_to_set(tmp_path):
-    assert locate(Data(), tmp_path) == (tmp_path / "image_review_all.json", tmp_path / "images")
-    files = Data(source="files", reviews=tmp_path / "r.json", images=tmp_path)
-    assert locate(files, None) == (tmp_path / "r.json", tmp_path)
-    with pytest.raises(ValueError, match="data.reviews"):
-        locate(Data(source="files"), None)
-    with pytest.raises(ValueError, match="demo world"):
-        locate(Data(), None)
+def test_photos_of_a_published_file(published):
+    path = published.lines(
+        published.row(pics=[{"id": "a", "url": ["u1", "u2"]}, {"id": "b", "url": []}]),
+        published.row(user_id="1", pics=[{"id": "a", "url": ["u3"]}, "c", {"id": "../d", "url": ["u4"]}]),
+    )
+    rows = photos_named(path, progress=False).to_pylist()
+    assert [(row["image_id"], row["url"]) for row in rows] == [("a", "u1"), ("b", ""), ("c", ""), ("../d", "u4")]

@@ -16,7 +16,7 @@ from showcase_utils import pipeline
 from showcase_utils.artifacts import Artifacts
 from showcase_utils.config import load_settings
 from showcase_utils.data.frames import load_reviews
-from showcase_utils.photos.fetching import photos_named
+from showcase_utils.data.gest import photos_named
 from showcase_utils.photos.files import judge
 from showcase_utils.photos.store import PhotoStore
 

@@ -20,7 +20,7 @@ from PIL import Image
 from showcase_utils.config import Download
 from showcase_utils.photos import fetching
 from showcase_utils.photos.addresses import Guard, RefusedAddress, is_public
-from showcase_utils.photos.fetching import PHOTO_TABLE, address, fetch_photos, photos_named
+from showcase_utils.photos.fetching import ADDRESS_SCHEMA, address, fetch_photos
 from showcase_utils.photos.files import judge
 from showcase_utils.photos.folder import PhotoFolder
 from showcase_utils.photos.index import load_index
@@ -33,8 +33,12 @@ def picture(form: str = "JPEG", mode: str = "RGB", size: tuple[int, int] = (16, 
     return buffer.getvalue()
 
 
+def photo_path(folder: Path, image_id: str) -> Path:
+    return folder / "photos" / PhotoFolder(folder / "photos").status(image_id)[1]
+
+
 def table(**urls: str) -> pa.Table:
-    return pa.table([list(urls), list(urls.values())], schema=PHOTO_TABLE)
+    return pa.table([list(urls), list(urls.values())], schema=ADDRESS_SCHEMA)
 
 
 @pytest.fixture
@@ -66,10 +70,9 @@ def test_a_photo_is_kept_byte_for_byte_with_its_evidence(server, answering, fetc
         "status": "ok", "http_status": 200, "bytes": len(photo), "width": 40, "height": 30,
         "sha256": hashlib.sha256(photo).hexdigest(), "url": url,
     }  # fmt: skip
-    status, path = PhotoFolder(tmp_path / "photos").status("a")
-    assert status == "ok"
-    assert Path(path).read_bytes() == photo
-    assert len(Path(path).relative_to(tmp_path / "photos").parts) == 3
+    path = photo_path(tmp_path, "a")
+    assert path.read_bytes() == photo
+    assert len(path.relative_to(tmp_path / "photos").parts) == 3
 
 
 @pytest.mark.parametrize("code", [404, 403, 410])
@@ -202,7 +205,7 @@ def test_other_pictures_become_rgb_jpegs(server, answering, fetch, tmp_path, for
     row = fetch(a=server.answer("/a.jpg", answering(200, body))).loc["a"]
     assert row["status"] == "ok"
     assert row["note"].startswith(f"{form} ") and hashlib.sha256(body).hexdigest() in row["note"]
-    path = Path(PhotoFolder(tmp_path / "photos").status("a")[1])
+    path = photo_path(tmp_path, "a")
     assert (row["bytes"], row["sha256"]) == (path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
     with Image.open(path) as image:
         assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (16, 12))
@@ -349,22 +352,13 @@ def test_sizes_are_asked_for_by_suffix():
 def test_ids_that_are_not_plain_names(server, answering, fetch, tmp_path):
     url = server.answer("/a", answering(200, picture()))
     names = ["../../escape", "/etc/x", "a/b", "", "x" * 129, "a.b", "nul\x00"]
-    index = fetch(photos=pa.table([names, [url] * len(names)], schema=PHOTO_TABLE))
+    index = fetch(photos=pa.table([names, [url] * len(names)], schema=ADDRESS_SCHEMA))
     assert index.index.tolist() == names
     assert set(index["status"]) == {"refused"}
     assert not server.hits
     assert not list(tmp_path.rglob("*.jpg"))
     with PhotoStore(tmp_path / "photos") as store, pytest.raises(ValueError, match="not a plain name"):
         store.keep("../../escape", b"")
-
-
-def test_photos_of_a_published_file(published):
-    path = published.lines(
-        published.row(pics=[{"id": "a", "url": ["u1", "u2"]}, {"id": "b", "url": []}]),
-        published.row(user_id="1", pics=[{"id": "a", "url": ["u3"]}, "c", {"id": "../d", "url": ["u4"]}]),
-    )
-    rows = photos_named(path, progress=False).to_pylist()
-    assert [(row["image_id"], row["url"]) for row in rows] == [("a", "u1"), ("b", ""), ("c", ""), ("../d", "u4")]
 
 
 def test_a_second_run_asks_only_for_what_is_new_or_wanted_again(server, answering, fetch, settings, tmp_path):
@@ -381,7 +375,7 @@ def test_a_second_run_asks_only_for_what_is_new_or_wanted_again(server, answerin
     index = fetch(again=True, **urls)
     assert index.loc["down", "status"] == "ok"
     assert server.hits - before == {"/down": 1, "/html": settings.retries + 1}  # a page may stand for a busy host
-    Path(PhotoFolder(tmp_path / "photos").status("ok")[1]).unlink()  # somebody removed a file: it is missing again
+    photo_path(tmp_path, "ok").unlink()  # somebody removed a file: it is missing again
     assert fetch(**urls).loc["ok", "status"] == "ok"
     assert server.hits["/ok"] == 2
 
