@@ -2,15 +2,17 @@
 PYTHON  ?= python3
 VENV    ?= .venv
 PROFILE ?= demo
+WORKERS ?= 2
 BIN     := $(VENV)/bin
 STAMP   := $(VENV)/.made-from-lock
+PYTEST  := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 export HF_HUB_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint unit nbval lab notebooks lock clean
+.PHONY: help setup demo check test test-all lint types unit smoke nbval wheel lab notebooks docs lock clean
 
 help: ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(STAMP) ## make .venv from requirements.lock, if it is missing or the lock has changed
 
@@ -19,7 +21,7 @@ $(STAMP): requirements.lock pyproject.toml
 	  || { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Setting up $(VENV) (about 6 GB with PyTorch, a few minutes) ..."
 	@rm -f $@
-	$(PYTHON) -m venv --clear $(VENV)
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
@@ -27,17 +29,27 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP) ## set up, then run all notebooks on the demo world (no GPU, no data needed)
 	$(BIN)/showcase run --profile $(PROFILE)
 
-test: lint unit nbval ## set up, then lint, unit tests and the committed notebooks
+check: lint types ## while you work: style, types, every fast test
+	$(PYTEST) -m "not slow" tests
 
-lint: $(STAMP) ## style
+test: lint types unit ## set up, then style, types, all tests, and all notebooks on the smoke profile
+
+test-all: test ## that, and the committed notebooks on the demo profile: ten minutes more, or twenty
+	$(BIN)/showcase run --profile demo
+	$(PYTEST) --nbval-lax --nbval-cell-timeout=1800 notebooks
+
+lint: $(STAMP) ## style of code, docstrings and notebooks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-unit: $(STAMP) ## unit tests
-	$(BIN)/python -m pytest tests
+types: $(STAMP) ## the type checker
+	$(BIN)/mypy
 
-nbval: $(STAMP) ## run the committed notebooks and compare their marked cells
-	$(BIN)/python -m pytest --nbval-lax --nbval-cell-timeout=1800 notebooks
+unit: $(STAMP) ## all tests, fast and slow
+	$(PYTEST) --durations=12 tests
+
+nbval: $(STAMP) ## run all notebooks on the smoke profile, and again to compare their marked cells
+	$(BIN)/python -m pytest tests/notebooks
 
 lab: $(STAMP) ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks
@@ -45,10 +57,13 @@ lab: $(STAMP) ## open the notebooks in JupyterLab
 notebooks: $(STAMP) ## run the notebooks on the demo profile and write them, and their figures, back
 	$(BIN)/showcase run --profile demo --publish
 
+docs: $(STAMP) ## pages of the package's names and docstrings, in site/
+	$(BIN)/pdoc --math --docformat google --output-directory site showcase_utils
+
 lock: $(STAMP) ## resolve pyproject.toml anew into requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra test --extra scale --no-header --no-annotate \
-	  --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links --no-emit-package personalized-showcases pyproject.toml -o requirements.lock
 
 clean: ## remove artifacts (the environment stays)
-	rm -rf artifacts
+	rm -rf artifacts site

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -26,9 +27,8 @@ def project():
 
 @pytest.fixture(scope="module")
 def wanted(project):
-    extras = project["optional-dependencies"]
-    rows = [*project["dependencies"], *extras["test"], *extras["scale"]]
-    return {normal(Requirement(row).name): Requirement(row) for row in rows}
+    rows = [Requirement(row) for row in chain(project["dependencies"], *project["optional-dependencies"].values())]
+    return {normal(row.name): row for row in rows if row.name != project["name"]}  # an extra may include another
 
 
 def test_environment_has_what_pyproject_asks_for(wanted, project):

@@ -1,0 +1,1 @@
+"""Intervals over users, paired tests, and what counts as reproduced."""
