@@ -12,15 +12,12 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from showcase_utils.demo_world.people import Tastes, liking
 from showcase_utils.demo_world.scenes import Scene
 from showcase_utils.demo_world.truth import Truth
 from showcase_utils.metrics.corpus import SumMetric, mean_metric, ratio
 from showcase_utils.metrics.metric import Floats, Metric
-from showcase_utils.statistics.resampling import percentile_bounds, resampled_rows
-from showcase_utils.statistics.significance import Interval
 
 EDIBLE = ("dish", "drink", "dessert")
 
@@ -46,12 +43,23 @@ def hallucination(truth: Truth, texts: pd.DataFrame) -> Metric:
 
     ``per_sample`` is the share within each text, ``nan`` for a text that names nothing.
     """
-    named = named_things(truth, texts)
-    total = np.bincount(named["row"].astype(int), minlength=len(texts)).astype(float)
-    wrong = np.bincount(named.loc[~named["shown"].astype(bool), "row"].astype(int), minlength=len(texts))
-    statistics = np.column_stack([wrong, total])
-    value = float(_share(statistics.sum(axis=0, keepdims=True))[0])
     variant = "named dishes, drinks and desserts that no shown photo has, share of all named, 0–1"
+    return _share_of_named(truth, texts, False, variant)
+
+
+def right(truth: Truth, texts: pd.DataFrame) -> Metric:
+    """Share of the named dishes, drinks and desserts that a shown photo has: 1 − hallucination."""
+    variant = "named dishes, drinks and desserts that a shown photo has, share of all named, 0–1"
+    return _share_of_named(truth, texts, True, variant)
+
+
+def _share_of_named(truth: Truth, texts: pd.DataFrame, shown: bool, variant: str) -> Metric:
+    named = named_things(truth, texts)
+    rows = named["row"].to_numpy(int)
+    total = np.bincount(rows, minlength=len(texts)).astype(float)
+    counted = np.bincount(rows[named["shown"].to_numpy(bool) == shown], minlength=len(texts))
+    statistics = np.column_stack([counted, total])
+    value = float(_share(statistics.sum(axis=0, keepdims=True))[0])
     return SumMetric(value, variant, _share(statistics), statistics, _share)
 
 
@@ -92,8 +100,8 @@ def taste_match(truth: Truth, selected: pd.DataFrame, candidates: Mapping[str, S
     """How well chosen photos match their user's tastes: one row per row of ``selected``.
 
     ``selected`` has ``user_id``, ``business_id`` and ``image_ids``; ``candidates`` maps a business to all its
-    photos. Columns: ``chosen``, ``chance`` (all candidates) and ``oracle`` (the k that the user likes best), each the
-    share of photos whose appeal is above zero; and the same three as mean appeal, ``chosen_appeal`` ….
+    photos. Columns: ``chosen``, ``chance`` (all candidates) and ``best_liked`` (the k that the user likes best), each
+    the share of photos whose appeal is above zero; and the same three as mean appeal, ``chosen_appeal`` ….
     """
     tastes = tastes_of(truth)
     rows = []
@@ -103,7 +111,7 @@ def taste_match(truth: Truth, selected: pd.DataFrame, candidates: Mapping[str, S
         sets = {
             "chosen": np.array([likes[i] for i in list(image_ids)[:k]]),
             "chance": pool,
-            "oracle": np.sort(pool)[-k:],
+            "best_liked": np.sort(pool)[-k:],
         }
         shares = {name: np.mean(values > 0) if len(values) else np.nan for name, values in sets.items()}
         means = {f"{name}_appeal": values.mean() if len(values) else np.nan for name, values in sets.items()}
@@ -143,53 +151,6 @@ def _named_appeal(tastes: Tastes, scenes: Sequence[Scene]) -> float:
         parts = (scene.main, scene.preparation, scene.sauce, scene.drink, scene.dessert, *scene.toppings)
         weights += [tastes.ingredients[part] for part in parts if part]
     return float(np.mean(weights)) if weights else np.nan
-
-
-def rank_correlations(
-    scores: Mapping[str, Floats],
-    truth: Floats,
-    users: Sequence[str],
-    rounds: int = 1000,
-    confidence: float = 0.95,
-    seed: int = 0,
-) -> tuple[dict[str, Interval], dict[tuple[str, str], Interval]]:
-    """Spearman's ρ of each metric's values per sample with the truth, and the differences between metrics (claim 5).
-
-    Users are drawn again with all their samples, the same draw for every metric. Samples where any value is ``nan``
-    are left out. Raises ``ValueError`` for lengths that differ.
-    """
-    table = np.column_stack([*scores.values(), truth])
-    if len(table) != len(users):
-        raise ValueError(f"{len(table)} samples but {len(users)} users given")
-    known = ~np.isnan(table).any(axis=1)
-    table = table[known]
-    names, groups = np.unique(np.asarray(users)[known], return_inverse=True)
-    drawn_rows = resampled_rows(groups, rounds, np.random.default_rng(seed))
-    draws = np.array([_spearman(table[rows]) for rows in drawn_rows])  # (rounds, metrics)
-    values = _spearman(table)
-    method = f"bootstrap over {len(names)} users, {rounds} rounds"
-
-    def around(value: float, drawn: Floats) -> Interval:
-        drawn = drawn[~np.isnan(drawn)]
-        if np.isnan(value) or len(drawn) < 2:
-            return Interval(np.nan, np.nan, np.nan, np.nan, "none: a score or the truth does not vary")
-        return Interval(float(value), *percentile_bounds(drawn, confidence), float(np.std(drawn, ddof=1)), method)
-
-    each = {name: around(values[i], draws[:, i]) for i, name in enumerate(scores)}
-    differences = {
-        (a, b): around(values[i] - values[j], draws[:, i] - draws[:, j])
-        for (i, a), (j, b) in combinations(enumerate(scores), 2)
-    }
-    return each, differences
-
-
-def _spearman(table: Floats) -> Floats:
-    """ρ of every column but the last with the last; ``nan`` where one of the two does not vary."""
-    ranks = rankdata(table, axis=0)
-    centred = ranks - ranks.mean(axis=0)
-    norms = np.sqrt((centred**2).sum(axis=0))
-    products = centred[:, :-1].T @ centred[:, -1]
-    return ratio(products, norms[:-1] * norms[-1])
 
 
 def _share(sums: Floats) -> Floats:
