@@ -8,18 +8,17 @@ from collections.abc import Sequence
 from contextlib import redirect_stderr
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import transformers
-from bert_score import BERTScorer
-from bert_score.utils import model2layers
-from transformers import AutoConfig
-
-from showcase_utils.artifacts import BACKBONES
 from showcase_utils.devices import resolve_device
 from showcase_utils.metrics.corpus import mean_metric
 from showcase_utils.metrics.metric import Metric
 from showcase_utils.metrics.text import check_pairs
+from showcase_utils.recipes import BACKBONES
+
+if TYPE_CHECKING:
+    from bert_score import BERTScorer
 
 MIDDLE = 0.75  # where bert-score has no tuned layer: about the depth at which its tuned ones lie
 
@@ -49,10 +48,16 @@ def bertscore(
 
     ``model`` is ``embedded`` (the package's small GPT-2), a hub name such as ``roberta-large``, or a folder;
     ``layer`` counts from 1, by default bert-score's tuned layer for models it knows, else three quarters of the
-    depth. An empty hypothesis or reference scores 0. Raises ``ValueError`` for a layer that the model lacks.
+    depth. An empty hypothesis or reference scores 0. Raises ``ValueError`` for a layer that the model lacks, and
+    ``ImportError`` that names the extra where bert-score is not installed.
     """
     check_pairs(hypotheses, references)
-    place = str(resolve_device(device))
+    try:
+        from bert_score.utils import model2layers  # seconds to import, so only where it scores
+    except ImportError:
+        raise ImportError("BERTScore needs bert-score: pip install 'personalized-showcases[metrics]'") from None
+    from transformers import AutoConfig
+
     source = str(BACKBONES / "gpt2") if model == "embedded" else model
     depth = AutoConfig.from_pretrained(source).num_hidden_layers
     layer = layer or model2layers.get(source) or max(1, round(MIDDLE * depth))
@@ -62,7 +67,7 @@ def bertscore(
     written = [i for i, pair in enumerate(zip(hypotheses, references, strict=True)) if all(map(str.strip, pair))]
     written.sort(key=lambda i: (hypotheses[i], references[i]))
     if written:
-        scorer = _scorer(source, layer, place)
+        scorer = _scorer(source, layer, str(resolve_device(device)))
         # bert-score reports a text of exactly two tokens as empty, on stderr; F1, the one we read, stays right.
         with redirect_stderr(io.StringIO()):
             pairs = [FixedHash(hypotheses[i]) for i in written], [FixedHash(references[i]) for i in written]
@@ -77,9 +82,12 @@ def bertscore(
 
 
 def _scorer(source: str, layer: int, device: str) -> BERTScorer:
+    import transformers
+    from bert_score import BERTScorer
+
     # bert-score cuts models off after the wanted layer, but not GPT-2, whose blocks it does not find: there it
     # has to keep all layers, and we read one.
-    config = AutoConfig.from_pretrained(source)
+    config = transformers.AutoConfig.from_pretrained(source)
     bars = transformers.utils.logging.is_progress_bar_enabled()
     transformers.utils.logging.disable_progress_bar()
     try:

@@ -20,9 +20,10 @@ Matrix = NDArray[np.floating]
 _LEVEL = "mean over samples of the mean over photos of the best sentence"
 
 
-def clip_align(confidence: Matrix | Sequence[Matrix]) -> Metric:
+def clip_align(confidence: Matrix | Sequence[Matrix], phi: str = "") -> Metric:
     """CLIP-Align, 0 to 1, of one sample ``(photos, sentences)`` or of a sequence of samples.
 
+    ``phi`` names the form of Φ for the variant: values by two forms are not to be compared.
     A text without a sentence says nothing about its photos and scores 0; a sample without photos is left out
     (``nan`` per sample). Raises ``ValueError`` for another shape and for confidences outside 0 to 1.
     """
@@ -30,7 +31,8 @@ def clip_align(confidence: Matrix | Sequence[Matrix]) -> Metric:
     for i, matrix in enumerate(samples):
         if matrix.size and not (matrix.min() >= 0 and matrix.max() <= 1):
             raise ValueError(f"confidence of sample {i} is not between 0 and 1: pass Φ's probabilities, not its logits")
-    return mean_metric(np.array([_best(matrix) for matrix in samples]), f"CLIP-Align, confidence of Φ, {_LEVEL}, 0–1")
+    confidence_of = f"confidence of Φ ({phi})" if phi else "confidence of Φ"
+    return mean_metric(np.array([_best(matrix) for matrix in samples]), f"CLIP-Align, {confidence_of}, {_LEVEL}, 0–1")
 
 
 def clip_score(image_features: Matrix | Sequence[Matrix], sentence_features: Matrix | Sequence[Matrix]) -> Metric:

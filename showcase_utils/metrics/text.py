@@ -2,7 +2,7 @@
 
 ``metric(hypotheses, references) -> Metric`` with one reference per hypothesis. BLEU is sacrebleu's, METEOR
 nltk's, BERTScore bert-score's; NIST, ROUGE-L and CIDEr-D are computed here from per-sample counts, which the
-intervals need, and are held to nltk and pycocoevalcap by ``tests/evaluation/test_conformance.py``.
+intervals need, and are held to nltk and pycocoevalcap by ``tests/metrics/test_conformance.py``.
 
 One tokeniser serves them all: mteval-v13a as in sacrebleu, after lower-casing (the paper's text is lower-cased).
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import lru_cache
 from importlib.metadata import version
 
@@ -253,6 +253,27 @@ def unique_share(hypotheses: Texts) -> Metric:
     """Share of the texts that no other text repeats word for word, 0 to 1."""
     times = Counter(hypotheses)
     return mean_metric(np.array([times[text] == 1 for text in hypotheses], np.float64), "texts that occur once, 0–1")
+
+
+def sentences(counts: Sequence[int]) -> Metric:
+    """Mean number of sentences per text; ``counts`` has each text's."""
+    return mean_metric(np.array(counts, np.float64), "sentences per text, mean")
+
+
+def same_text(hypotheses: Texts, places: Sequence[Hashable], users: Sequence[Hashable]) -> Metric:
+    """Share of a place's other users who get the very same text, 0 to 1: mean over texts.
+
+    ``places`` and ``users`` say for whom and about what each text is. ``nan`` per sample where a place has one user.
+    """
+    readers: dict[Hashable, dict[str, set[Hashable]]] = {}
+    for text, place, user in zip(hypotheses, places, users, strict=True):
+        readers.setdefault(place, {}).setdefault(text, set()).add(user)
+    everybody = {place: set().union(*texts.values()) for place, texts in readers.items()}
+    shares = [
+        len(readers[place][text] - {user}) / len(everybody[place] - {user}) if len(everybody[place]) > 1 else math.nan
+        for text, place, user in zip(hypotheses, places, users, strict=True)
+    ]
+    return mean_metric(np.array(shares), "other users of the place who get the very same text, mean, 0–1")
 
 
 def ngram_row(hypotheses: Texts, references: Texts) -> dict[str, Metric]:

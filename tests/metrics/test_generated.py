@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from showcase_utils.metrics.generated import ground, read_generated, runs_of
+from showcase_utils.metrics.generated import ground, runs_of
 
 
 @pytest.fixture
@@ -68,34 +68,3 @@ def test_ground_encodes_each_sentence_once_and_scores_every_pair(texts):
     assert [len(p) for p in part.photos] == [1, 2] and part.sentences[0] is found.sentences[2]
     with pytest.raises(ValueError, match="4 texts but the sentences of 1"):
         ground(texts, [[]], encode, Store(), None)
-
-
-def test_somebody_elses_texts_are_read_from_a_csv_or_a_folder(tmp_path, test_reviews):
-    pd.DataFrame({"review_id": ["v_b", "u_a"], "text": ["Nice, very!", ""]}).to_csv(
-        tmp_path / "theirs.csv", index=False
-    )
-    frame = read_generated(tmp_path / "theirs.csv", test_reviews)
-    assert frame["system"].unique().tolist() == ["theirs"]
-    assert dict(zip(frame["review_id"], frame["text"], strict=True)) == {"v_b": "nice, very!", "u_a": ""}
-    assert frame.set_index("review_id").loc["u_a", "image_ids"] == ["p1", "p2"]
-    both = pd.DataFrame({"review_id": ["u_a", "v_b"] * 2, "text": list("abcd"), "seed": [1, 1, 2, 2]})
-    both.to_csv(tmp_path / "more.csv", index=False)
-    assert set(runs_of(read_generated(tmp_path, test_reviews))) == {("more", 1), ("more", 2), ("theirs", 0)}
-
-
-@pytest.mark.parametrize(
-    "content, message",
-    [
-        ("id,text\nu_a,x\n", "no column review_id"),
-        ("review_id,text\nu_a,x\nzz,y\n", "line 3: review zz is not a test review"),
-        ("review_id,text\nu_a,x\nu_a,y\n", "line 3: review u_a comes twice"),
-        ("review_id,text\nu_a,x\n", "lacks 1 test reviews, among them v_b"),
-    ],
-)
-def test_bad_files_are_named(tmp_path, test_reviews, content, message):
-    path = tmp_path / "theirs.csv"
-    path.write_text(content, encoding="utf-8")
-    with pytest.raises(ValueError, match=message):
-        read_generated(path, test_reviews)
-    with pytest.raises(ValueError, match="no CSV file"):
-        read_generated(tmp_path / "absent", test_reviews)

@@ -1,4 +1,4 @@
-"""Writes tests/evaluation/pairs.json: made-up pairs of texts and what pycocoevalcap 1.2 says of them.
+"""Writes tests/metrics/pairs.json: made-up pairs of texts and what pycocoevalcap 1.2 says of them.
 
 pycocoevalcap is a hundred megabytes of Java archives around two Python files, so the project does not depend on
 it; its verdicts are kept instead. To make them again: ``pip install pycocoevalcap==1.2``, then run this file.
@@ -71,7 +71,7 @@ def main() -> None:
             for (h, r), a, b in zip(pairs, rouges, ciders, strict=True)
         ],
     }
-    path = Path(__file__).parents[1] / "evaluation" / "pairs.json"
+    path = Path(__file__).parents[1] / "metrics" / "pairs.json"
     path.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
