@@ -17,6 +17,7 @@ from rich.table import Table
 from showcase_utils import __version__
 from showcase_utils.artifacts import STAGES, Artifacts, StaleStage, default_root
 from showcase_utils.config import SettingsError, load_settings, profile_names
+from showcase_utils.extras import MissingExtra
 from showcase_utils.progress import PROGRESS, last_line
 from showcase_utils.sources import PACKAGE
 
@@ -336,7 +337,7 @@ def _guard(function, *args, **kwargs):
 
     try:
         return function(*args, **kwargs)
-    except (SettingsError, StaleStage, RunError, OSError, KeyError, ValueError) as error:
+    except (SettingsError, StaleStage, RunError, MissingExtra, OSError, KeyError, ValueError) as error:
         _fail(str(error.args[0] if isinstance(error, KeyError) and error.args else error))
 
 

@@ -21,6 +21,7 @@ from showcase_utils import published
 from showcase_utils.artifacts import FRESH, STAGES, Artifacts
 from showcase_utils.config import Settings, absolute_overrides, load_settings
 from showcase_utils.devices import cpu_threads
+from showcase_utils.extras import extra
 from showcase_utils.progress import LOG, PROGRESS, last_line
 from showcase_utils.recipes import digest
 from showcase_utils.sources import PACKAGE
@@ -176,7 +177,7 @@ def watched(place: Path, on_progress: Callable[[str], None], every: float = 1.0)
 
 
 def _execute(name: str, target: Path, parameters: dict[str, Any], on_cell: Callable[[str, int, int], None]) -> float:
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), extra("notebooks", "running the notebooks"):
         warnings.simplefilter("ignore")  # papermill's own imports warn of things that no user can mend
         import papermill
     source = notebooks_folder() / f"{name}.ipynb"

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
-GROUND = {"artifacts", "recipes", "cli", "config", "devices", "pipeline", "progress", "sources"}
+GROUND = {"artifacts", "recipes", "cli", "config", "devices", "extras", "pipeline", "progress", "sources"}
 
 
 def code_digests(modules: Iterable[str]) -> dict[str, str]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from showcase_utils.extras import extra
+
 if TYPE_CHECKING:
     from spacy.language import Language
 
@@ -33,7 +35,8 @@ def sentence_frame(reviews: pd.DataFrame) -> pd.DataFrame:
 
 @lru_cache(maxsize=1)
 def _splitter() -> Language:
-    import spacy  # a second to import, so only where sentences are split
+    with extra("metrics", "splitting sentences"):
+        import spacy  # a second to import, so only where sentences are split
 
     pipeline = spacy.blank("en")
     pipeline.add_pipe("sentencizer")

@@ -205,7 +205,9 @@ def entity_finder(kind: Literal["auto", "spacy", "phrases"], spacy_model: str, c
         return CorpusPhrases(corpus)
     try:
         if importlib.util.find_spec("spacy") is None:
-            raise ValueError("spaCy is not installed: install it with its pipeline, or set generation.entities=phrases")
+            raise ValueError(
+                "spaCy is not there: pip install 'personalized-showcases[metrics]', or set generation.entities=phrases"
+            )
         return NounChunks(spacy_model)
     except ValueError:
         if kind == "spacy":

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from showcase_utils.devices import resolve_device
+from showcase_utils.extras import extra
 from showcase_utils.metrics.corpus import mean_metric
 from showcase_utils.metrics.metric import Metric
 from showcase_utils.metrics.text import check_pairs
@@ -49,13 +51,11 @@ def bertscore(
     ``model`` is ``embedded`` (the package's small GPT-2), a hub name such as ``roberta-large``, or a folder;
     ``layer`` counts from 1, by default bert-score's tuned layer for models it knows, else three quarters of the
     depth. An empty hypothesis or reference scores 0. Raises ``ValueError`` for a layer that the model lacks, and
-    ``ImportError`` that names the extra where bert-score is not installed.
+    ``MissingExtra`` where bert-score is not installed.
     """
     check_pairs(hypotheses, references)
-    try:
+    with extra("metrics", "BERTScore"):
         from bert_score.utils import model2layers  # seconds to import, so only where it scores
-    except ImportError:
-        raise ImportError("BERTScore needs bert-score: pip install 'personalized-showcases[metrics]'") from None
     from transformers import AutoConfig
 
     source = str(BACKBONES / "gpt2") if model == "embedded" else model

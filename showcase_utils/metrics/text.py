@@ -16,14 +16,17 @@ from functools import lru_cache
 from importlib.metadata import version
 
 import numpy as np
-from nltk.corpus import wordnet
-from nltk.stem.porter import PorterStemmer
-from nltk.translate.meteor_score import single_meteor_score
-from sacrebleu.metrics import BLEU
-from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
 
+from showcase_utils.extras import extra
 from showcase_utils.metrics.corpus import SumMetric, TypeMetric, mean_metric
 from showcase_utils.metrics.metric import Floats, Metric
+
+with extra("metrics", "scoring texts"):
+    from nltk.corpus import wordnet
+    from nltk.stem.porter import PorterStemmer
+    from nltk.translate.meteor_score import single_meteor_score
+    from sacrebleu.metrics import BLEU
+    from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
 
 Tokens = list[str]
 Texts = Sequence[str]
