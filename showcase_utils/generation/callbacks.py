@@ -12,10 +12,10 @@ import pandas as pd
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
-from showcase_utils.artifacts import TIMING
 from showcase_utils.generation.dataset import ShowcaseDataset
 from showcase_utils.generation.decoding import write_texts
 from showcase_utils.progress import progress_bar
+from showcase_utils.recipes import TIMING
 
 LOG, SAMPLES = "log.csv", "samples.csv"
 SHOWN = 3  # samples whose texts are kept

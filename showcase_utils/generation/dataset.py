@@ -5,10 +5,9 @@ Features are gathered once from their stores into two tables; a sample holds row
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -18,11 +17,7 @@ from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from showcase_utils.config import Generation
-from showcase_utils.data.filtering import fingerprints, history
-from showcase_utils.generation.entities import EntitySwapper, entity_finder
-from showcase_utils.generation.gpt2 import IGNORED, load_tokenizer
-
-REFERENCE_TOKENS = 128  # of a user's, and of an item's references
+from showcase_utils.generation.gpt2 import IGNORED
 
 
 class FeatureMap(Protocol):
@@ -65,16 +60,14 @@ class ShowcaseDataset(Dataset):
     """One sample per review of ``reviews`` (GEST-s2: review_id, user_id, business_id, text, image_ids).
 
     ``history`` maps a review id to the ids of the same user's other reviews, whose features ``review_features`` has.
-    Photos are the user's own ones of that review, or with ``selected`` (review_id, image_ids; one row per review) those
-    that step 1 chose. ``swapped`` are the texts with replaced entities by row, empty where a text names none; one whose
-    replacements are cut off with the rest of a long text counts as empty. ``extra`` are further inputs by name and row,
-    lists of numbers. An empty text has no labels: it can be written about, but not trained on.
+    ``swapped`` are the texts with replaced entities by row, empty where a text names none; one whose replacements are
+    cut off with the rest of a long text counts as empty. ``extra`` are further inputs by name and row, lists of
+    numbers. An empty text has no labels: it can be written about, but not trained on.
 
     A sample has at most ``settings.max_images`` photos, ``settings.history`` reviews, and ``settings.max_tokens``
     tokens of lower-cased text, the last of which is always the end token.
 
-    Raises ``ValueError`` for a review that ``selected`` lacks or has twice, or a missing column; ``KeyError`` for an
-    id without features.
+    Raises ``ValueError`` for a missing column, ``KeyError`` for an id without features.
     """
 
     def __init__(
@@ -85,7 +78,6 @@ class ShowcaseDataset(Dataset):
         review_features: FeatureMap,
         tokenizer: PreTrainedTokenizerBase,
         settings: Generation,
-        selected: pd.DataFrame | None = None,
         swapped: Sequence[str] | None = None,
         extra: Mapping[str, Sequence[Any]] | None = None,
     ):
@@ -93,8 +85,6 @@ class ShowcaseDataset(Dataset):
         if missing:
             raise ValueError(f"reviews lack the columns {sorted(missing)}")
         self.reviews = reviews.reset_index(drop=True)
-        if selected is not None:
-            self.reviews = self.reviews.assign(image_ids=_chosen(self.reviews["review_id"], selected))
         self.reviews["image_ids"] = [list(ids)[: settings.max_images] for ids in self.reviews["image_ids"]]
         past = [list(history[review])[: settings.history] for review in self.reviews["review_id"]]
         self.photos = FeatureTable.gather(photos, self.reviews["image_ids"], "photo")
@@ -165,161 +155,3 @@ def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_tokens:
         max_length=max_tokens - 1,
     )["input_ids"]
     return [[*tokens, tokenizer.eos_token_id] if tokens else [] for tokens in encoded]
-
-
-def _chosen(review_ids: pd.Series, selected: pd.DataFrame) -> list[list[str]]:
-    if selected["review_id"].duplicated().any():
-        twice = selected.loc[selected["review_id"].duplicated(), "review_id"].iloc[0]
-        raise ValueError(f"review '{twice}' is selected twice: keep one method, profile and seed")
-    chosen = selected.set_index("review_id")["image_ids"]
-    absent = review_ids[~review_ids.isin(chosen.index)]
-    if len(absent):
-        raise ValueError(f"no selected photos for review '{absent.iloc[0]}' and {len(absent) - 1} more")
-    return list(chosen.loc[review_ids])
-
-
-@dataclass
-class ShowcaseCorpus:
-    """What all systems share: GEST-s2 with its split, histories, features, the chosen photos, the tokenizer.
-
-    ``selected`` (review_id, image_ids) holds the photos that step 1 chose for the reviews of val and test; ``past`` the
-    texts of the reviews in histories, by id, which only ``references`` need. ``swapped`` are the texts ent(Y) by review
-    id where they are made already; else ``swapper`` makes them.
-    """
-
-    reviews: pd.DataFrame
-    history: Mapping[str, Sequence[str]] | pd.Series
-    photos: FeatureMap
-    review_features: FeatureMap
-    tokenizer: PreTrainedTokenizerBase
-    settings: Generation
-    selected: pd.DataFrame | None = None
-    seed: int = 0
-    past: Mapping[str, str] | None = None
-    swapped: Mapping[str, str] | None = None
-
-    @classmethod
-    def from_frames(
-        cls,
-        s2: pd.DataFrame,
-        s1: pd.DataFrame,
-        photos: FeatureMap,
-        review_features: FeatureMap,
-        settings: Generation,
-        selected: pd.DataFrame | None = None,
-        seed: int = 0,
-    ) -> ShowcaseCorpus:
-        """The corpus whose samples are ``s2`` and whose histories are reviews of ``s1``."""
-        tokenizer = load_tokenizer(settings.decoder)
-        past = dict(zip(s1["review_id"], s1["text"], strict=True))
-        return cls(s2, history(s1), photos, review_features, tokenizer, settings, selected, seed, past)
-
-    @cached_property
-    def swapper(self) -> EntitySwapper:
-        """Replaces entities by others of the training texts."""
-        texts = [text.lower() for text in self.rows("train")["text"]]
-        return EntitySwapper(entity_finder(self.settings.entities, self.settings.spacy_model, texts), texts)
-
-    def swap(self, split: str) -> dict[str, str]:
-        """ent(Y) of the texts of a split, by review id; "" where a text names no entity."""
-        reviews = self.rows(split)
-        if self.swapped is not None:
-            return {review: self.swapped[review] for review in reviews["review_id"]}
-        swapped = self.swapper.swap([text.lower() for text in reviews["text"]], self.seed)
-        return dict(zip(reviews["review_id"], swapped, strict=True))
-
-    @cached_property
-    def users(self) -> dict[str, int]:
-        """Numbers of the users of the training split, from 1 on; whoever is not in it is 0."""
-        return {key: number for number, key in enumerate(sorted(self.rows("train")["user_id"].unique()), start=1)}
-
-    @cached_property
-    def items(self) -> dict[str, int]:
-        """Numbers of the businesses of the training split, from 1 on; those that are not in it are 0."""
-        return {key: number for number, key in enumerate(sorted(self.rows("train")["business_id"].unique()), start=1)}
-
-    def dataset(
-        self,
-        split: str,
-        photos: Literal["true", "selected"] = "true",
-        swap: bool = False,
-        reads: Collection[Literal["ids", "references"]] = (),
-    ) -> ShowcaseDataset:
-        """The samples of a split with the user's true or the selected photos; with ``swap`` also ent(Y).
-
-        ``reads`` adds what only some systems read: ``ids`` the numbers of user and item, ``references`` the tokens of
-        reviews by the user (the history that others see as features) and of the item (by other users, of the training
-        split), none with the words of the target.
-
-        Raises ``ValueError`` for an empty split, an empty text, selected photos or references where none were given.
-        """
-        reviews = self.rows(split)
-        if photos == "selected" and self.selected is None:
-            raise ValueError("no selected photos were given: run notebook 03, or use photos='true'")
-        empty = reviews.loc[reviews["text"].str.strip() == "", "review_id"]
-        if len(empty):
-            raise ValueError(
-                f"review '{empty.iloc[0]}' and {len(empty) - 1} more have an empty text: leave them out of GEST-s2, as "
-                "there is nothing to learn or to compare with"
-            )
-        return ShowcaseDataset(
-            reviews,
-            self.history,
-            self.photos,
-            self.review_features,
-            self.tokenizer,
-            self.settings,
-            selected=self.selected if photos == "selected" else None,
-            swapped=list(self.swap(split).values()) if swap else None,
-            extra=(self._ids(reviews) if "ids" in reads else {})
-            | (self._references(reviews) if "references" in reads else {}),
-        )
-
-    def rows(self, split: str) -> pd.DataFrame:
-        """The reviews of a split; raises ``ValueError`` when there are none."""
-        reviews = self.reviews[self.reviews["split"] == split]
-        if reviews.empty:
-            raise ValueError(f"no review of GEST-s2 is in the split '{split}'")
-        return reviews
-
-    def _ids(self, reviews: pd.DataFrame) -> dict[str, list[list[int]]]:
-        return {
-            "user": [[self.users.get(user, 0)] for user in reviews["user_id"]],
-            "item": [[self.items.get(business, 0)] for business in reviews["business_id"]],
-        }
-
-    def _references(self, reviews: pd.DataFrame) -> dict[str, list[list[int]]]:
-        if self.past is None:
-            raise ValueError("no texts of past reviews were given: make the corpus by from_frames")
-        train = self.rows("train")
-        said = dict(zip(train["review_id"], train["text"], strict=True))
-        of_item = {
-            business: list(zip(rows["user_id"], rows["review_id"], strict=True))
-            for business, rows in train.groupby("business_id")
-        }
-        users, items = [], []
-        for row in reviews.itertuples():
-            users.append([self.past[review] for review in self.history[row.review_id]])
-            items.append([said[review] for user, review in of_item.get(row.business_id, []) if user != row.user_id])
-        targets = [fingerprints(text) for text in reviews["text"]]
-        return {
-            "user_reference": self._joined(users, targets),
-            "item_reference": self._joined(items, targets),
-        }
-
-    def _joined(self, texts_of_sample: list[list[str]], targets: list[frozenset[int]]) -> list[list[int]]:
-        """The tokens of each sample's references, of which all get an equal part of ``REFERENCE_TOKENS``."""
-        kept = [
-            [text.lower() for text in texts if target.isdisjoint(fingerprints(text))][: self.settings.history]
-            for texts, target in zip(texts_of_sample, targets, strict=True)
-        ]
-        distinct = list(dict.fromkeys(text for texts in kept for text in texts))
-        tokens = dict(zip(distinct, encode(self.tokenizer, distinct, self.settings.max_tokens), strict=True))
-        return [
-            [token for text in texts for token in _cut(tokens[text], REFERENCE_TOKENS // len(texts))] for texts in kept
-        ]
-
-
-def _cut(tokens: list[int], length: int) -> list[int]:
-    """At most so many tokens, of which the last stays the end token."""
-    return tokens if len(tokens) <= length else [*tokens[: length - 1], tokens[-1]]

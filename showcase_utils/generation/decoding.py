@@ -40,12 +40,12 @@ def generate_texts(
             f"num_return_sequences = {strategy['num_return_sequences']}: there is one row per sample; call with other "
             "seeds instead, or the model's own generate"
         )
-    place = resolve_device(device)
-    model = model.to(place).eval()
+    target = resolve_device(device)
+    model = model.to(target).eval()
     sizes = np.array([len(sample["images"]) + len(sample["history"]) for sample in dataset])
     order = np.argsort(-sizes, kind="stable")  # samples of like size share a batch; the largest comes first
     texts = np.empty(len(dataset), dtype=object)
-    with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+    with torch.random.fork_rng(devices=[target] if target.type == "cuda" else []):
         torch.manual_seed(seed)
         for start in progress_bar(range(0, len(order), batch_size), desc=f"decoding {system}", disable=not progress):
             rows = order[start : start + batch_size]

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
-from showcase_utils.artifacts import BACKBONES
+from showcase_utils.recipes import BACKBONES
 
 IGNORED = -100  # a label that is no token: padding
 EMBEDDED_DECODER = BACKBONES / "gpt2"

@@ -8,11 +8,11 @@ rank must then hold the same number of samples.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.nn.functional import all_gather
 from torch.nn import functional as F
 
 
@@ -86,21 +86,7 @@ def _gathered(rows: Tensor) -> Tensor:
     """The rows of every rank, own rows included, (B, d) → (B·ranks, d); gradients flow back to their ranks."""
     if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
         return rows
-    return _Gather.apply(rows)
-
-
-class _Gather(torch.autograd.Function):
-    @staticmethod
-    def forward(context: Any, rows: Tensor) -> Tensor:
-        parts = [torch.empty_like(rows) for _ in range(dist.get_world_size())]
-        dist.all_gather(parts, rows.contiguous())
-        return torch.cat(parts)
-
-    @staticmethod
-    def backward(context: Any, gradient: Tensor) -> Tensor:
-        gradient = gradient.clone(memory_format=torch.contiguous_format)
-        dist.all_reduce(gradient)  # what every process's loss asks of these rows
-        return gradient.chunk(dist.get_world_size())[dist.get_rank()]
+    return torch.cat(all_gather(rows.contiguous()))
 
 
 def _own_columns(rows: Tensor) -> Tensor:

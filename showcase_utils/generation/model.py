@@ -196,16 +196,16 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
                 decoder_input_ids, encoder_outputs, past_key_values, use_cache, output_attentions, logits_to_keep
             )
         hidden = self._teacher_forced(labels, encoder_outputs)  # (B, T, h)
-        spoken = labels != IGNORED  # (B, T)
+        is_token = labels != IGNORED  # (B, T)
         # logits of real tokens alone: the head is the largest matrix, and padding has nothing to learn
-        logits = self.decoder.lm_head(hidden[spoken])  # (tokens, vocabulary)
-        output = ShowcaseOutput(loss=mean_cross_entropy(logits, labels[spoken]), encoder_outputs=encoder_outputs)
+        logits = self.decoder.lm_head(hidden[is_token])  # (tokens, vocabulary)
+        output = ShowcaseOutput(loss=mean_cross_entropy(logits, labels[is_token]), encoder_outputs=encoder_outputs)
         if "visual" in self.phi:
             output.visual = self.phi["visual"](_mean(encoder_outputs, visual=True))
         if "history" in self.phi:
             output.history = self.phi["history"](_mean(encoder_outputs, visual=False))
         if "target" in self.phi:
-            output.target = self.phi["target"](masked_mean(hidden, spoken))
+            output.target = self.phi["target"](masked_mean(hidden, is_token))
             if swapped is not None:
                 hidden = self._teacher_forced(swapped, encoder_outputs)
                 output.swapped = self.phi["target"](masked_mean(hidden, swapped != IGNORED))

@@ -8,11 +8,13 @@ from typing import Literal
 from transformers import PreTrainedModel
 
 from showcase_utils.config import Generation
+from showcase_utils.generation.baselines.base import Baseline
 from showcase_utils.generation.baselines.peter import Peter
 from showcase_utils.generation.baselines.r2gen import R2Gen
 from showcase_utils.generation.baselines.ref2seq import Ref2Seq
 from showcase_utils.generation.baselines.show_and_tell import ShowAndTell
-from showcase_utils.generation.dataset import ShowcaseCorpus
+from showcase_utils.generation.corpus import ShowcaseCorpus
+from showcase_utils.generation.dataset import ShowcaseDataset
 from showcase_utils.generation.model import ShowcaseGenerator
 
 
@@ -24,17 +26,17 @@ class System:
     modalities: Literal["image", "text", "both"] = "both"
     ccl: bool = False
     pcl: bool = False
-    model_class: type[PreTrainedModel] = ShowcaseGenerator
+    baseline: type[Baseline] | None = None
 
     @property
-    def reads(self) -> tuple[str, ...]:
-        """What it reads beside photos and history; for ``ShowcaseCorpus.dataset``."""
-        return getattr(self.model_class, "reads", ())
+    def model_class(self) -> type[PreTrainedModel]:
+        return self.baseline or ShowcaseGenerator
 
-    def build(self, corpus: ShowcaseCorpus, settings: Generation) -> PreTrainedModel:
+    def build(self, corpus: ShowcaseCorpus) -> PreTrainedModel:
         """A fresh model for the corpus; weights that are new come from torch's global generator."""
-        if self.model_class is not ShowcaseGenerator:
-            return self.model_class.from_corpus(corpus, settings)
+        if self.baseline:
+            return self.baseline.from_corpus(corpus)
+        settings = corpus.settings
         return ShowcaseGenerator.from_decoder(
             settings.decoder,
             max_tokens=settings.max_tokens,
@@ -45,12 +47,19 @@ class System:
             contrast_history=self.pcl,
         )
 
+    def dataset(
+        self, corpus: ShowcaseCorpus, split: str, photos: Literal["true", "chosen"] = "true", swap: bool | None = None
+    ) -> ShowcaseDataset:
+        """The samples of a split with all that this system reads; ``swap``: with ent(Y), by default where CCL is."""
+        swap = self.ccl if swap is None else swap
+        return corpus.dataset(split, photos, swap, self.baseline.inputs if self.baseline else None)
+
 
 SYSTEMS: dict[str, System] = {
-    "st": System("ST", model_class=ShowAndTell),
-    "r2gen": System("R2Gen", model_class=R2Gen),
-    "ref2seq": System("Ref2Seq", model_class=Ref2Seq),
-    "peter": System("PETER", model_class=Peter),
+    "st": System("ST", baseline=ShowAndTell),
+    "r2gen": System("R2Gen", baseline=R2Gen),
+    "ref2seq": System("Ref2Seq", baseline=Ref2Seq),
+    "peter": System("PETER", baseline=Peter),
     "text_gpt2": System("Text GPT-2", "text"),
     "img_gpt2": System("Img GPT-2", "image"),
     "ours_ce": System("Ours (CE)"),

@@ -52,36 +52,42 @@ class ShowcaseTrainer(Trainer):
         num_items_in_batch: Tensor | int | None = None,
     ) -> Tensor | tuple[Tensor, Any]:
         """The loss of a micro-batch; ``num_items_in_batch`` are the tokens of the whole step, on all processes."""
-        outputs = model(**inputs)
-        parts, share = 1, 1.0
-        if model.training:
-            parts = self.current_gradient_accumulation_steps
-        if model.training and num_items_in_batch is not None:
-            # of the step's tokens; 1 when they are shared out evenly, or not at all
-            share = (inputs["labels"] != IGNORED).sum() * (parts * self.args.world_size) / num_items_in_batch
-        terms = {"ce": outputs.loss * share}
-        loss, options = terms["ce"], self.settings
-        if "visual" in outputs:
-            named = (inputs["swapped"] != IGNORED).any(dim=1)  # (B,)
-            terms["ccl"] = cross_modal_contrastive(
-                outputs.visual, outputs.target, outputs.swapped, options.temperature, named
-            )
-            loss = loss + options.lambda_ccl * terms["ccl"]
-        if "history" in outputs:
-            profile = masked_mean(inputs["history"], inputs["history_mask"])  # R̃
-            terms["pcl"] = personalized_contrastive(
-                outputs.history, outputs.target, profile, options.temperature, options.alpha
-            )
-            loss = loss + options.lambda_pcl * terms["pcl"]
-        if "context" in outputs:
-            terms["context"] = outputs.context * share
-            loss = loss + terms["context"]
+        outputs, options = model(**inputs), self.settings
+        parts = self.current_gradient_accumulation_steps if model.training else 1
+        terms = self._token_terms(model, inputs, outputs, parts, num_items_in_batch) | self._contrast(inputs, outputs)
+        ce, ccl, pcl, context = (terms.get(name, 0.0) for name in ("ce", "ccl", "pcl", "context"))
+        loss = ce + options.lambda_ccl * ccl + options.lambda_pcl * pcl + context
         size = len(inputs["labels"])
         for name, value in terms.items():
             self._sums[name] += value.detach() * size
         self._samples += size
         loss = loss / parts
         return (loss, outputs) if return_outputs else loss
+
+    def _token_terms(
+        self, model: torch.nn.Module, inputs: dict[str, Tensor], outputs: Any, parts: int, step: Tensor | int | None
+    ) -> dict[str, Tensor]:
+        """L_CE, and PETER's context loss: means over tokens, weighted by this micro-batch's share of the step's."""
+        share: Tensor | float = 1.0
+        if model.training and step is not None:
+            share = (inputs["labels"] != IGNORED).sum() * (parts * self.args.world_size) / step
+        terms = {"ce": outputs.loss * share}
+        return terms | {"context": outputs.context * share} if "context" in outputs else terms
+
+    def _contrast(self, inputs: dict[str, Tensor], outputs: Any) -> dict[str, Tensor]:
+        """L_CCL and L_PCL of a model that has the heads for them."""
+        terms, options = {}, self.settings
+        if "visual" in outputs:
+            has_swapped = (inputs["swapped"] != IGNORED).any(dim=1)  # (B,)
+            terms["ccl"] = cross_modal_contrastive(
+                outputs.visual, outputs.target, outputs.swapped, options.temperature, has_swapped
+            )
+        if "history" in outputs:
+            profile = masked_mean(inputs["history"], inputs["history_mask"])  # R̃
+            terms["pcl"] = personalized_contrastive(
+                outputs.history, outputs.target, profile, options.temperature, options.alpha
+            )
+        return terms
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         self._drain()  # what training left over belongs to no evaluation
@@ -109,8 +115,8 @@ class ShowcaseTrainer(Trainer):
         return LengthBuckets(eval_dataset.lengths, self.settings.batch_size, shuffle=False)
 
 
-def processes(device: str) -> PartialState:
-    """The processes that ``torchrun`` or ``accelerate launch`` started; this one alone without them."""
+def current_process(device: str) -> PartialState:
+    """This process among those that ``torchrun`` or ``accelerate launch`` started; the only one without them."""
     return PartialState(cpu=resolve_device(device).type == "cpu")
 
 
@@ -121,17 +127,17 @@ def training_arguments(
 
     ``settings.batch_size`` is shared out among processes and micro-batches. Raises ``ValueError`` where it can't be.
     """
-    kind, together = resolve_device(device).type, processes(device)
-    parts = together.num_processes * settings.accumulation
+    kind, process = resolve_device(device).type, current_process(device)
+    parts = process.num_processes * settings.accumulation
     if settings.batch_size % parts:
         raise ValueError(
-            f"generation.batch_size = {settings.batch_size} can't be split into {together.num_processes} processes × "
+            f"generation.batch_size = {settings.batch_size} can't be split into {process.num_processes} processes × "
             f"{settings.accumulation} micro-batches: set it, or generation.accumulation, so that it divides"
         )
     arguments = TrainingArguments(
         output_dir=str(checkpoints),
         per_device_train_batch_size=settings.batch_size // parts,
-        per_device_eval_batch_size=settings.batch_size // together.num_processes,
+        per_device_eval_batch_size=settings.batch_size // process.num_processes,
         gradient_accumulation_steps=settings.accumulation,
         average_tokens_across_devices=True,
         ddp_find_unused_parameters=False,
@@ -152,7 +158,8 @@ def training_arguments(
         save_total_limit=2,  # the best and the last
         restore_callback_states_from_checkpoint=True,  # patience goes on counting where it was
         load_best_model_at_end=True,
-        metric_for_best_model="eval_loss",
+        metric_for_best_model="eval_ce",  # the one term that all systems have, so the rule is the same for all
+        greater_is_better=False,
         logging_steps=max(1, samples // settings.batch_size // LOGS_PER_EPOCH),
         logging_nan_inf_filter=False,
         prediction_loss_only=True,

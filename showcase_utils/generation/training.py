@@ -21,12 +21,13 @@ from transformers import (
     set_seed,
 )
 
-from showcase_utils.artifacts import TIMING
 from showcase_utils.generation.callbacks import Records, SampleTexts, Steps, write_log
-from showcase_utils.generation.dataset import ShowcaseCorpus, collate
+from showcase_utils.generation.corpus import ShowcaseCorpus
+from showcase_utils.generation.dataset import collate
 from showcase_utils.generation.gpt2 import quietly
 from showcase_utils.generation.systems import SYSTEMS, System, find_system, learning_rate
-from showcase_utils.generation.trainer import ShowcaseTrainer, processes, training_arguments
+from showcase_utils.generation.trainer import ShowcaseTrainer, current_process, training_arguments
+from showcase_utils.recipes import TIMING
 
 DONE = "training.json"
 STATE = "trainer_state.json"  # Trainer writes it last into a checkpoint
@@ -37,16 +38,17 @@ def train_system(
 ) -> Path:
     """Train one system of ``SYSTEMS`` into ``out/<name>-<seed>`` and return that folder.
 
-    On the users' true photos; validated, and stopped early, on the selected ones where the corpus has them. A folder
-    that is done is left as it is; one that was cut off goes on from its last checkpoint, to the weights that an
-    uninterrupted run ends with. Under ``torchrun`` or ``accelerate launch`` every process calls this.
+    On the users' true photos. The epoch that is kept, and when to stop, are decided for all systems by L_CE on
+    validation, with the true photos too: those are what the texts were written about. A folder that is done is left as
+    it is; one that was cut off goes on from its last checkpoint, to the weights that an uninterrupted run ends with.
+    Under ``torchrun`` or ``accelerate launch`` every process calls this.
 
     Raises ``ValueError`` for an unknown system, also one in ``lrs``, or a batch that the processes can't share out.
     """
-    system, folder, together = find_system(name), out / f"{name}-{seed}", processes(device)
+    system, folder, process = find_system(name), out / f"{name}-{seed}", current_process(device)
     checkpoints = folder / "checkpoints"
     done, checkpoint = (folder / DONE).is_file(), _last_whole_checkpoint(checkpoints)
-    together.wait_for_everyone()  # all have looked before anyone changes what there is to see
+    process.wait_for_everyone()  # all have looked before anyone changes what there is to see
     if done:
         shutil.rmtree(checkpoints, ignore_errors=True)  # a kill right after the end leaves them
         return folder
@@ -56,10 +58,10 @@ def train_system(
         # a run that was cut off behind its last epoch has nothing left to do but to keep the best one
         if not (state and TrainerControl.from_state(state.stateful_callbacks["TrainerControl"]).should_training_stop):
             state = _fit(folder, system, corpus, seed, checkpoint, device, progress)
-        together.wait_for_everyone()
-        if together.is_main_process:
+        process.wait_for_everyone()
+        if process.is_main_process:
             _finish(folder, system, state, corpus)
-    together.wait_for_everyone()
+    process.wait_for_everyone()
     return folder
 
 
@@ -78,9 +80,9 @@ def load_system(folder: Path) -> PreTrainedModel:
 def training_table(generation: Path) -> pd.DataFrame:
     """A row per trained system and seed: title, seed, parameters, lr, steps, best_step, val_loss, val_ce, seconds.
 
-    ``val_ce`` is the cross-entropy in ``val_loss``, the one term that all systems have. ``seconds`` are those of the
-    training on a machine that may have trained others at the same time. ``generation`` is the stage's folder; rows come
-    in the order of ``SYSTEMS``. Raises ``FileNotFoundError`` when there is none.
+    ``val_ce`` is L_CE on validation, by which every system is stopped and kept; ``val_loss`` has all its terms.
+    ``seconds`` are those of the training on a machine that may have trained others at the same time. ``generation`` is
+    the stage's folder; rows come in the order of ``SYSTEMS``. Raises ``FileNotFoundError`` when there is none.
     """
     rows = []
     for record in generation.glob(f"*/{DONE}"):
@@ -105,18 +107,17 @@ def _fit(
     settings, checkpoints = corpus.settings, folder / "checkpoints"
     lr = learning_rate(folder.name.rpartition("-")[0], settings)
     set_seed(seed)
-    model = system.build(corpus, settings)
-    validation = corpus.dataset("val", "true" if corpus.selected is None else "selected", system.ccl, system.reads)
+    model = system.build(corpus)
     trainer = ShowcaseTrainer(
         model,
         training_arguments(checkpoints, settings, lr, seed, device, progress, len(corpus.rows("train"))),
         data_collator=collate,
-        train_dataset=corpus.dataset("train", "true", system.ccl, system.reads),
-        eval_dataset=validation,
+        train_dataset=system.dataset(corpus, "train"),
+        eval_dataset=system.dataset(corpus, "val"),
         callbacks=[
             Steps(folder.name),
             Records(folder),
-            SampleTexts(folder, corpus.tokenizer, validation),
+            SampleTexts(folder, corpus.tokenizer, system.dataset(corpus, "val", "chosen")),
             EarlyStoppingCallback(settings.patience),
         ],
         settings=settings,
@@ -128,6 +129,7 @@ def _fit(
 
 def _finish(folder: Path, system: System, state: TrainerState, corpus: ShowcaseCorpus) -> None:
     best = state.best_global_step or state.global_step
+    validation = next(row for row in state.log_history if row["step"] == best and "eval_ce" in row)
     model = system.model_class.from_pretrained(folder / "checkpoints" / f"checkpoint-{best}")
     model.save_pretrained(folder)
     corpus.tokenizer.save_pretrained(folder)
@@ -140,8 +142,8 @@ def _finish(folder: Path, system: System, state: TrainerState, corpus: ShowcaseC
         "lr": learning_rate(name, corpus.settings),
         "steps": state.global_step,
         "best_step": state.best_global_step,
-        "val_loss": state.best_metric,
-        "val_ce": next(row["eval_ce"] for row in state.log_history if row["step"] == best and "eval_ce" in row),
+        "val_loss": validation["eval_loss"],
+        "val_ce": validation["eval_ce"],
     }
     half = folder / (DONE + ".new")
     half.write_text(json.dumps(record, indent=1) + "\n")

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast, set_seed
 
 from showcase_utils.config import Generation
-from showcase_utils.generation.dataset import ShowcaseCorpus
+from showcase_utils.generation.corpus import ShowcaseCorpus
 from showcase_utils.generation.gpt2 import load_tokenizer
 from showcase_utils.generation.training import load_system, train_system
 
@@ -126,19 +126,19 @@ def make_settings(decoder, **changes):
     return Generation(decoder=str(decoder), **(small | changes))
 
 
-def make_corpus(world, settings, selected=True):
-    """A corpus whose selected photos are other reviews' photos."""
+def make_corpus(world, settings):
+    """A corpus whose chosen photos are other reviews' photos."""
     held_out = world["reviews"][world["reviews"]["split"] != "train"]
     others = [[images[0]] for images in held_out["image_ids"][::-1]]
     return ShowcaseCorpus(
         world["reviews"],
         world["history"],
+        dict(zip(world["reviews"]["review_id"], world["reviews"]["text"], strict=True)),
         world["photos"],
         world["review_features"],
+        pd.DataFrame({"review_id": held_out["review_id"], "image_ids": others}),
         load_tokenizer(settings.decoder),
         settings,
-        pd.DataFrame({"review_id": held_out["review_id"], "image_ids": others}) if selected else None,
-        past=dict(zip(world["reviews"]["review_id"], world["reviews"]["text"], strict=True)),
     )
 
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-import showcase_utils.generation.dataset as dataset_module
+from showcase_utils.generation.baselines import ref2seq
 from showcase_utils.generation.baselines.base import causal
 from showcase_utils.generation.baselines.floors import floor_texts, most_frequent_sentence, nearest_neighbour
 from showcase_utils.generation.baselines.peter import UNKNOWN, Identities
 from showcase_utils.generation.baselines.r2gen import ConditionalNorm, RelationalMemory
-from showcase_utils.generation.baselines.ref2seq import References
+from showcase_utils.generation.baselines.ref2seq import REFERENCE_TOKENS, References
 from showcase_utils.generation.dataset import collate
 from showcase_utils.generation.decoding import generate_texts, model_inputs
 from showcase_utils.generation.gpt2 import IGNORED, load_tokenizer
@@ -30,16 +30,17 @@ def _sixteen(corpus):
     return dataclasses.replace(corpus, reviews=reviews)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "steps"), [("st", 450), ("r2gen", 120), ("ref2seq", 300), ("peter", 120), ("ours_pc2l", 120)]
 )
 def test_overfits_sixteen_samples(name, steps, corpus, monkeypatch):
-    monkeypatch.setattr(dataset_module, "REFERENCE_TOKENS", 20)
+    monkeypatch.setattr(ref2seq, "REFERENCE_TOKENS", 20)
     corpus = _sixteen(corpus)
     system = find_system(name)
-    dataset = corpus.dataset("train", swap=system.ccl, reads=system.reads)
+    dataset = system.dataset(corpus, "train")
     torch.manual_seed(0)
-    model = system.build(corpus, corpus.settings).train()
+    model = system.build(corpus).train()
     batch = collate([dataset[index] for index in range(16)])
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
     for _ in range(steps):
@@ -56,9 +57,9 @@ def test_overfits_sixteen_samples(name, steps, corpus, monkeypatch):
 @pytest.mark.parametrize("name", BASELINES)
 def test_padding_and_batch_change_nothing(name, corpus):
     system = find_system(name)
-    dataset = corpus.dataset("train", reads=system.reads)
+    dataset = system.dataset(corpus, "train")
     torch.manual_seed(0)
-    model = system.build(corpus, corpus.settings).eval()
+    model = system.build(corpus).eval()
     samples = [dataset[index] for index in (0, 1, 17)]
     together = collate(samples)
     tokens = together["labels"].masked_fill(together["labels"] == IGNORED, 0)
@@ -75,8 +76,8 @@ def test_padding_and_batch_change_nothing(name, corpus):
 def test_no_word_sees_the_words_behind_it(name, corpus):
     system = find_system(name)
     torch.manual_seed(0)
-    model = system.build(corpus, corpus.settings).eval()
-    batch = model_inputs([corpus.dataset("train", reads=system.reads)[0]], CPU)
+    model = system.build(corpus).eval()
+    batch = model_inputs([system.dataset(corpus, "train")[0]], CPU)
     tokens = torch.arange(3, 13).unsqueeze(0)
     other = tokens.clone()
     other[0, 6:] = 20
@@ -90,7 +91,7 @@ def test_trains_saves_and_loads_as_ours_do(name, corpus, tmp_path):
     folder = train_system(tmp_path, name, corpus, 0, "cpu", False)
     model, again = load_system(folder), load_system(folder)
     assert type(model) is SYSTEMS[name].model_class
-    dataset = corpus.dataset("test", "selected", reads=SYSTEMS[name].reads)
+    dataset = SYSTEMS[name].dataset(corpus, "test", "chosen")
     batch = model_inputs([dataset[index] for index in range(4)], CPU)
     assert torch.equal(model.generate(**batch), again.generate(**batch))
     assert model.generate(**batch, num_beams=3).shape[0] == 4
@@ -100,7 +101,7 @@ def test_trains_saves_and_loads_as_ours_do(name, corpus, tmp_path):
 @pytest.mark.parametrize("name", ["st", "r2gen"])
 def test_padding_may_hold_anything(name, corpus):
     torch.manual_seed(0)
-    model = find_system(name).build(corpus, corpus.settings).eval()
+    model = find_system(name).build(corpus).eval()
     dataset = corpus.dataset("train")
     batch = collate([dataset[0], dataset[1]])  # one photo and two
     assert batch["image_mask"].tolist() == [[True, False], [True, True]]
@@ -175,7 +176,7 @@ def test_the_conditional_norm_is_a_layer_norm_that_the_memory_scales_and_shifts(
 @torch.no_grad()
 def test_r2gen_writes_by_its_memory_of_words_and_positions(corpus, monkeypatch):
     torch.manual_seed(0)
-    model = find_system("r2gen").build(corpus, corpus.settings).eval()
+    model = find_system("r2gen").build(corpus).eval()
     encoded = model.encoder(**model_inputs([corpus.dataset("train")[0]], CPU))
     tokens, read = torch.arange(3, 9).unsqueeze(0), []
     model.memory.register_forward_pre_hook(lambda module, inputs: read.append(inputs[0]))
@@ -188,7 +189,7 @@ def test_r2gen_writes_by_its_memory_of_words_and_positions(corpus, monkeypatch):
 @torch.no_grad()
 def test_peters_user_and_item_see_each_other_and_no_word(corpus):
     torch.manual_seed(0)
-    model = find_system("peter").build(corpus, corpus.settings).eval()
+    model = find_system("peter").build(corpus).eval()
     pair, words = torch.randn(1, 2, 64), torch.randn(1, 4, 64)
     hidden = model._read(words, Identities(pair=pair))  # user, item, four words
     changed = []
@@ -205,8 +206,8 @@ def test_peters_user_and_item_see_each_other_and_no_word(corpus):
 @torch.no_grad()
 def test_peters_context_is_every_word_from_the_items_position(corpus):
     torch.manual_seed(0)
-    model = find_system("peter").build(corpus, corpus.settings).eval()
-    dataset = corpus.dataset("train", reads=("ids",))
+    model = find_system("peter").build(corpus).eval()
+    dataset = find_system("peter").dataset(corpus, "train")
     batch = collate([dataset[index] for index in (0, 1, 17)])
     encoded = model.encoder(**batch)
     losses = {0: [], 1: []}
@@ -222,8 +223,8 @@ def test_peters_context_is_every_word_from_the_items_position(corpus):
 
 
 def test_peter_trains_what_it_knows_of_an_unknown_user(corpus):
-    model = find_system("peter").build(corpus, corpus.settings)
-    dataset = corpus.dataset("train", reads=("ids",))
+    model = find_system("peter").build(corpus)
+    dataset = find_system("peter").dataset(corpus, "train")
     batch = collate([dataset[index] for index in range(48)])
     assert (batch["user"] != UNKNOWN).all()
     gradients = {}
@@ -238,7 +239,7 @@ def test_peter_trains_what_it_knows_of_an_unknown_user(corpus):
 @torch.no_grad()
 def test_ref2seq_attends_to_both_references(corpus):
     torch.manual_seed(0)
-    model = find_system("ref2seq").build(corpus, corpus.settings).eval()
+    model = find_system("ref2seq").build(corpus).eval()
     tokens, width = torch.arange(3, 8).unsqueeze(0), 64
     encoded = References(
         user=torch.randn(1, 4, width),
@@ -265,42 +266,44 @@ def test_ref2seq_attends_to_both_references(corpus):
 
 
 def test_unseen_users_share_one_number_and_places_are_known(corpus):
-    train, test = (corpus.dataset(split, reads=("ids",)) for split in ("train", "test"))
+    train, test = (find_system("peter").dataset(corpus, split) for split in ("train", "test"))
     assert {sample["user"][0] for sample in test} == {UNKNOWN}
     assert {sample["user"][0] for sample in train} == set(range(1, 13))
     assert {sample["item"][0] for sample in test} == {1, 2, 3, 4}
 
 
 def test_references_are_the_history_and_what_others_wrote_of_the_place(corpus):
-    past = {review: f"{text} Again!" for review, text in corpus.past.items()}  # GEST-s1 says more than GEST-s2
+    past = {review: f"{text} Again!" for review, text in corpus.past_texts.items()}  # GEST-s1 says more than GEST-s2
     settings = corpus.settings.model_copy(update={"max_tokens": 40})
-    corpus = dataclasses.replace(corpus, past=past, settings=settings)
+    corpus = dataclasses.replace(corpus, past_texts=past, settings=settings)
     end = corpus.tokenizer.eos_token
     for split in ("train", "test"):
-        dataset = corpus.dataset(split, reads=("references",))
+        dataset = find_system("ref2seq").dataset(corpus, split)
         for row, sample in zip(dataset.reviews.itertuples(), dataset, strict=True):
-            texts = [corpus.past[review].lower() for review in corpus.history[row.review_id]]
+            texts = [corpus.past_texts[review].lower() for review in corpus.history[row.review_id]]
             assert corpus.tokenizer.decode(sample["user_reference"]) == "".join(text + end for text in texts)
             others = corpus.rows("train")
             others = others[(others["business_id"] == row.business_id) & (others["user_id"] != row.user_id)]
             texts = [text.lower() for text in others["text"] if text.lower() != row.text.lower()][:10]
             read = corpus.tokenizer.decode(sample["item_reference"]).removesuffix(end).split(end)
             assert len(read) == len(texts) and all(a.startswith(b) for a, b in zip(texts, read, strict=True))
-            assert len(sample["item_reference"]) <= dataset_module.REFERENCE_TOKENS
+            assert len(sample["item_reference"]) <= REFERENCE_TOKENS
 
 
 def test_references_never_hold_the_target_nor_what_is_outside_the_history(corpus):
     reviews = corpus.reviews
     same = reviews.loc[16, "text"].upper()  # what one user wrote of another place, in other letters
     corpus = dataclasses.replace(corpus, reviews=reviews.assign(text=reviews["text"].where(reviews.index != 0, same)))
-    corpus.past[reviews.loc[16, "review_id"]] = same + "  "
+    corpus.past_texts[reviews.loc[16, "review_id"]] = same + "  "
     few = dataclasses.replace(corpus, settings=corpus.settings.model_copy(update={"history": 2}))
-    sample = few.dataset("train", reads=("references",))[0]
-    past = [corpus.past[review].lower() for review in corpus.history["u0_b0"] if review != reviews.loc[16, "review_id"]]
+    sample = find_system("ref2seq").dataset(few, "train")[0]
+    past = [
+        corpus.past_texts[review].lower()
+        for review in corpus.history["u0_b0"]
+        if review != reviews.loc[16, "review_id"]
+    ]
     end = corpus.tokenizer.eos_token
     assert corpus.tokenizer.decode(sample["user_reference"]) == "".join(text + end for text in past[:2])
-    with pytest.raises(ValueError, match="no texts of past reviews"):
-        dataclasses.replace(corpus, past=None).dataset("train", reads=("references",))
 
 
 def test_causal_mask():
@@ -308,7 +311,7 @@ def test_causal_mask():
 
 
 def test_the_floors(corpus):
-    train, test = corpus.dataset("train"), corpus.dataset("test", "selected")
+    train, test = corpus.dataset("train"), corpus.dataset("test", "chosen")
     assert set(most_frequent_sentence(train, test)) == {"we loved it!"}
     frame = floor_texts("floor_neighbour", train, test, seed=3)
     assert list(frame["text"]) == nearest_neighbour(train, test) and (frame["seed"] == 3).all()

@@ -6,6 +6,7 @@ import runpy
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,10 @@ from showcase_utils.artifacts import Artifacts, StaleStage
 from showcase_utils.config import SettingsError, load_settings
 from showcase_utils.data.frames import save_reviews
 from showcase_utils.encoding.clip import Features
-from showcase_utils.encoding.features import write_features
+from showcase_utils.encoding.writer import FeatureWriter
 from showcase_utils.generation import build as stage
-from showcase_utils.generation.build import build_generation, open_inputs, train_generation
-from showcase_utils.generation.dataset import ShowcaseCorpus
+from showcase_utils.generation.build import train_generation, train_systems
+from showcase_utils.generation.corpus import open_corpus
 from showcase_utils.generation.entities import EntitySwapper
 from showcase_utils.generation.systems import SYSTEMS
 from tests.generation.weights import assert_same_weights
@@ -36,8 +37,7 @@ def _write_store(folder, features):
             yield Features(features[[ids[index] for index in batch]], list(batch), [])
 
     ids = list(features.rows)
-    write_features(folder, ids, ids, stream, dim=DIM, fingerprint="f", dtype="float32", shard_rows=64, batch_size=8,
-                   unit="rows", progress=False)  # fmt: skip
+    FeatureWriter(DIM, "f", "float32", progress=False).write(folder, ids, ids, stream)
 
 
 def _store(root, world, overrides):
@@ -46,22 +46,32 @@ def _store(root, world, overrides):
     reviews = world["reviews"]
     held_out = reviews[reviews["split"] != "train"]
     chosen = pd.DataFrame({"review_id": held_out["review_id"], "image_ids": list(held_out["image_ids"])[::-1]})
-    picks = [chosen.assign(method="dpp", profile="img+text", seed=seed) for seed in (0, 1)]
-    picks.append(chosen.assign(method="dpp", profile="img", seed=0, image_ids=[[]] * len(chosen)))
 
-    def features(out):
-        _write_store(out / "photos", world["photos"])
-        _write_store(out / "reviews", world["review_features"])
+    def data(context):
+        save_reviews(reviews, context.out / "s1.parquet")
+        world["history"].rename("history").rename_axis("review_id").reset_index().to_parquet(
+            context.out / "histories.parquet"
+        )
+
+    def features(context):
+        _write_store(context.out / "photos", world["photos"])
+        for name in ("reviews", "sentences"):
+            _write_store(context.out / name, world["review_features"])
 
     for name, build in {
-        "world": lambda out: (out / "x").touch(),
-        "data": lambda out: save_reviews(reviews, out / "s1.parquet"),
+        "world": lambda context: (context.out / "x").touch(),
+        "data": data,
         "features": features,
-        "alignment": lambda out: save_reviews(reviews, out / "s2.parquet"),
-        "selection": lambda out: pd.concat(picks).to_parquet(out / "selected.parquet"),
+        "alignment": lambda context: save_reviews(reviews, context.out / "s2.parquet"),
+        "selection": lambda context: chosen.to_parquet(context.out / "chosen.parquet", index=False),
     }.items():
         store.make(name, build)
     return store
+
+
+def _train(corpus, out, seed=0, jobs=1, **changes):
+    settings = corpus.settings.model_copy(update={"jobs": jobs, **changes})
+    train_systems(out, replace(corpus, settings=settings, seed=seed), "cpu", progress=False)
 
 
 def _overrides(decoder, **changes):
@@ -86,26 +96,6 @@ def _torchrun(store, overrides, *program):
     return subprocess.CompletedProcess(command, process.returncode, output, errors)
 
 
-def test_two_processes_make_the_stage_that_one_makes(decoder, world, tmp_path):
-    """The same samples in every step, tokens weighted alike, negatives from both: weights differ by rounding alone."""
-    overrides = _overrides(decoder)
-    pair, single = (_store(tmp_path / name, world, overrides) for name in ("pair", "single"))
-    outcome = _torchrun(pair, overrides)
-    assert outcome.returncode == 0, outcome.stderr
-    assert [line.split()[0] for line in outcome.stdout.splitlines()[-5:-1]] == ["R2Gen", "Ref2Seq", "PETER", "Ours"]
-    train_generation(single, progress=False)
-    two, one = pair.path("generation"), single.path("generation")  # fresh: notebook 04 finds them done
-    assert pair.fingerprint("generation") == single.fingerprint("generation")
-    assert (two / "peter-0" / "training.json").is_file()  # forgets users at random, so its weights can't be compared
-    for name in ("ours_pc2l-0", "r2gen-0", "ref2seq-0"):
-        want, got = (load_file(folder / name / "model.safetensors") for folder in (one, two))
-        assert_same_weights(got, want)
-        log, other = (pd.read_csv(folder / name / "log.csv") for folder in (one, two))
-        train = log["split"] == "train"
-        np.testing.assert_allclose(other["loss"][train], log["loss"][train], rtol=1e-4)
-        assert json.loads((two / name / "training.json").read_text())["steps"] == 6
-
-
 KILLED = """
 import os, signal
 from transformers import TrainerCallback
@@ -125,9 +115,13 @@ cli.app()
 """
 
 
-def test_two_processes_of_which_one_is_killed_go_on_to_the_same_weights(decoder, world, tmp_path):
-    """Behind the first of two epochs, with the swapped texts of the first attempt."""
-    overrides = _overrides(decoder, systems=["ours_pc2l"])
+@pytest.mark.slow
+def test_two_processes_of_which_one_is_killed_go_on_to_the_stage_that_one_makes(decoder, world, tmp_path):
+    """The same samples in every step, tokens weighted alike, negatives from both: weights differ by rounding alone.
+
+    Killed behind the first of two epochs of the first system, they go on with the swapped texts of the first attempt.
+    """
+    overrides = _overrides(decoder)
     pair, single = (_store(tmp_path / name, world, overrides) for name in ("pair", "single"))
     script = tmp_path / "killed.py"
     script.write_text(KILLED)
@@ -138,13 +132,20 @@ def test_two_processes_of_which_one_is_killed_go_on_to_the_same_weights(decoder,
     before = (work / "swapped.parquet").stat().st_mtime_ns
     outcome = _torchrun(pair, overrides)
     assert outcome.returncode == 0, outcome.stderr
+    assert [line.split()[0] for line in outcome.stdout.splitlines()[-5:-1]] == ["R2Gen", "Ref2Seq", "PETER", "Ours"]
     train_generation(single, progress=False)
-    two, one = (store.path("generation") for store in (pair, single))
+    two, one = pair.path("generation"), single.path("generation")  # fresh: notebook 04 finds them done
+    assert pair.manifest("generation")["fingerprint"] == single.manifest("generation")["fingerprint"]
     assert (two / "swapped.parquet").stat().st_mtime_ns == before
-    want, got = (load_file(folder / "ours_pc2l-0" / "model.safetensors") for folder in (one, two))
-    assert_same_weights(got, want)
-    steps = [pd.read_csv(folder / "ours_pc2l-0" / "log.csv")["step"].tolist() for folder in (one, two)]
-    assert steps[0] == steps[1]
+    assert (two / "peter-0" / "training.json").is_file()  # forgets users at random, so its weights can't be compared
+    for name in ("ours_pc2l-0", "r2gen-0", "ref2seq-0"):
+        want, got = (load_file(folder / name / "model.safetensors") for folder in (one, two))
+        assert_same_weights(got, want)
+        log, other = (pd.read_csv(folder / name / "log.csv") for folder in (one, two))
+        assert list(other["step"]) == list(log["step"])
+        train = log["split"] == "train"
+        np.testing.assert_allclose(other["loss"][train], log["loss"][train], rtol=1e-4)
+        assert json.loads((two / name / "training.json").read_text())["steps"] == 6
 
 
 def test_what_is_done_is_left_alone_and_what_is_missing_is_named(decoder, world, tmp_path, monkeypatch):
@@ -154,26 +155,20 @@ def test_what_is_done_is_left_alone_and_what_is_missing_is_named(decoder, world,
     store = _store(tmp_path / "whole", world, overrides)
     folder = train_generation(store, progress=False)
     assert folder == store.path("generation")
-    monkeypatch.setattr(stage, "build_generation", lambda *args, **kwargs: pytest.fail("trained again"))
+    monkeypatch.setattr(stage, "train_systems", lambda *args, **kwargs: pytest.fail("trained again"))
     assert train_generation(store, progress=False) == folder
 
 
-def _inputs(world):
-    held_out = world["reviews"][world["reviews"]["split"] != "train"]
-    return world["reviews"], world["reviews"], world["photos"], world["review_features"], held_out
-
-
-def test_the_study_is_every_system_on_three_seeds(settings, world, tmp_path, monkeypatch):
+def test_the_study_is_every_system_on_three_seeds(corpus, tmp_path, monkeypatch):
     study = load_settings("study").generation
     runs = []
     monkeypatch.setattr(stage, "train_system", lambda out, name, corpus, seed, *rest: runs.append((name, seed)))
-    chosen = settings.model_copy(update={"systems": study.systems, "seeds": study.seeds, "jobs": 1})
-    build_generation(tmp_path, *_inputs(world), chosen, 40, "cpu", progress=False)
+    _train(corpus, tmp_path, seed=40, systems=study.systems, seeds=study.seeds)
     assert len(SYSTEMS) == 10 and len(runs) == 30
     assert set(runs) == {(name, 40 + seed) for name in SYSTEMS for seed in range(3)}
 
 
-def test_texts_are_swapped_once_for_all_systems_and_attempts(settings, world, tmp_path, monkeypatch):
+def test_texts_are_swapped_once_for_all_systems_and_attempts(corpus, tmp_path, monkeypatch):
     swapped, made, swap = [], [], EntitySwapper.swap
     monkeypatch.setattr(EntitySwapper, "swap", lambda self, texts, seed: made.append(texts) or swap(self, texts, seed))
 
@@ -181,13 +176,12 @@ def test_texts_are_swapped_once_for_all_systems_and_attempts(settings, world, tm
         swapped.append([corpus.dataset(split, swap=True).swapped for split in ("train", "val")])
 
     monkeypatch.setattr(stage, "train_system", train)
-    chosen = settings.model_copy(update={"systems": ("ours_ce", "ours_ccl", "ours_pc2l"), "seeds": (0, 1), "jobs": 1})
     for attempt in range(2):
-        build_generation(tmp_path, *_inputs(world), chosen, 3, "cpu", progress=False)
+        _train(corpus, tmp_path, seed=3, systems=("ours_ce", "ours_ccl", "ours_pc2l"), seeds=(0, 1))
         assert len(made) == 2 and len(swapped) == 6 * (attempt + 1)  # of train and of val
     frame = pd.read_parquet(tmp_path / "swapped.parquet").set_index("review_id")["text"]
     assert [path.name for path in tmp_path.iterdir()] == ["swapped.parquet"] and len(frame) == 56
-    corpus = ShowcaseCorpus.from_frames(*_inputs(world)[:4], chosen, None, 3)
+    corpus = replace(corpus, seed=3)
     for split, tokens in zip(("train", "val"), swapped[0], strict=True):
         fresh = corpus.dataset(split, swap=True)
         assert tokens == fresh.swapped and sum(map(bool, tokens)) > len(tokens) / 2
@@ -195,18 +189,17 @@ def test_texts_are_swapped_once_for_all_systems_and_attempts(settings, world, tm
     assert all(parts == swapped[0] for parts in swapped)
 
 
-def test_without_contrast_to_photos_no_text_is_swapped(settings, world, tmp_path, monkeypatch):
+def test_without_contrast_to_photos_no_text_is_swapped(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(stage, "train_system", lambda *args: None)
-    chosen = settings.model_copy(update={"systems": ("ours_pcl", "peter"), "jobs": 1})
-    build_generation(tmp_path, *_inputs(world), chosen, 0, "cpu", progress=False)
+    _train(corpus, tmp_path, systems=("ours_pcl", "peter"))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_unknown_system_is_named_before_anything_is_trained(settings, world, tmp_path, monkeypatch):
+def test_an_unknown_system_is_named_before_anything_is_trained(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(stage, "train_system", lambda *args: pytest.fail("trained"))
     for changes in ({"systems": ("ours_ce", "ours")}, {"systems": ("ours_ce",), "lrs": {"ours": 1e-3}}):
         with pytest.raises(ValueError, match="no system 'ours': choose from"):
-            build_generation(tmp_path, *_inputs(world), settings.model_copy(update=changes), 0, "cpu", progress=False)
+            _train(corpus, tmp_path, **changes)
 
 
 def test_a_learning_rate_of_one_system_enters_the_recipe(decoder, world, tmp_path):
@@ -214,34 +207,38 @@ def test_a_learning_rate_of_one_system_enters_the_recipe(decoder, world, tmp_pat
     overrides = (_overrides(decoder), _overrides(decoder) | {"generation.lrs.peter": 0.01})
     stores = [Artifacts(load_settings("smoke", chosen), tmp_path) for chosen in overrides]
     assert stores[1].settings.generation.lrs["peter"] == 0.01
-    assert stores[0].fingerprint("generation") != stores[1].fingerprint("generation")
+    recipes = [store.statuses("generation")["generation"].recipe["settings"] for store in stores]
+    assert recipes[0] != recipes[1]
     with pytest.raises(SettingsError, match="generation.lrs.peter"):
         load_settings("smoke", "generation.lrs.peter=-1")
 
 
-def test_inputs_are_the_widest_profile_and_the_first_seed(decoder, world, tmp_path):
-    inputs = open_inputs(_store(tmp_path, world, _overrides(decoder)))
-    held_out = world["reviews"][world["reviews"]["split"] != "train"]
-    assert list(inputs.selected["review_id"]) == list(held_out["review_id"])
-    assert [list(ids) for ids in inputs.selected["image_ids"]] == list(held_out["image_ids"])[::-1]
-    assert set(inputs.selected["seed"]) == {0}
-    assert len(inputs.s1) == len(inputs.s2) == 64 and inputs.photos.dim == DIM
+def test_a_corpus_joins_what_the_stages_left(decoder, world, tmp_path):
+    store = _store(tmp_path, world, _overrides(decoder) | {"seed": 5})
+    corpus, reviews = open_corpus(store), world["reviews"]
+    held_out = reviews[reviews["split"] != "train"]
+    assert list(corpus.chosen["review_id"]) == list(held_out["review_id"])
+    assert list(corpus.chosen["image_ids"]) == list(held_out["image_ids"])[::-1]
+    assert list(corpus.reviews["text"]) == list(reviews["text"]) and corpus.photos.dim == DIM and corpus.seed == 5
+    assert corpus.past_texts == dict(zip(reviews["review_id"], reviews["text"], strict=True))
+    dataset = corpus.dataset("test", "chosen")
+    for row, sample in zip(dataset.reviews.itertuples(), dataset, strict=True):
+        np.testing.assert_array_equal(sample["history"], world["review_features"][world["history"][row.review_id]])
+        np.testing.assert_array_equal(sample["images"], world["photos"][row.image_ids])
 
 
+@pytest.mark.slow
 def test_systems_trained_side_by_side_are_those_trained_one_after_the_other(tmp_path):
     """Two worker processes with one thread each, and this one with one thread."""
     conftest = runpy.run_path(str(Path(__file__).with_name("conftest.py")))
     world, decoder = conftest["make_world"](), conftest["save_decoder"](tmp_path / "gpt2", separate_pad=True)
-    settings = conftest["make_settings"](decoder, epochs=1).model_copy(
-        update={"systems": ("img_gpt2", "peter"), "seeds": (0, 1)}
-    )
-    inputs = _inputs(world)
+    corpus = conftest["make_corpus"](world, conftest["make_settings"](decoder, epochs=1))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         for jobs in (1, 2):
             out = tmp_path / str(jobs)
-            build_generation(out, *inputs, settings.model_copy(update={"jobs": jobs}), 0, "cpu", progress=False)
+            _train(corpus, out, jobs=jobs, systems=("img_gpt2", "peter"), seeds=(0, 1))
     finally:
         torch.set_num_threads(threads)
     names = sorted(path.name for path in (tmp_path / "1").iterdir())

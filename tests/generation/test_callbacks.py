@@ -16,7 +16,7 @@ from showcase_utils.generation.training import load_system, train_system
 def test_the_last_rows_are_what_the_trained_system_writes(corpus, tmp_path):
     folder = train_system(tmp_path, "ours_pc2l", corpus, 0, "cpu", False)
     written = read_samples(folder / "samples.csv")
-    held_out = corpus.dataset("val", "selected")
+    held_out = corpus.dataset("val", "chosen")
     rows = [0, round((len(held_out) - 1) / 2), len(held_out) - 1]
     shown = list(held_out.reviews["review_id"].iloc[rows])
     assert list(written["epoch"]) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
@@ -42,8 +42,8 @@ def test_training_does_not_notice(name, corpus, decoder_with_dropout, tmp_path, 
 
 
 def test_an_epoch_trained_again_replaces_its_rows(corpus, tmp_path):
-    model = find_system("ours_ce").build(corpus, corpus.settings).train()
-    held_out = corpus.dataset("val", "selected")
+    model = find_system("ours_ce").build(corpus).train()
+    held_out = corpus.dataset("val", "chosen")
     state, control = TrainerState(is_world_process_zero=True), TrainerControl()
     before = torch.get_rng_state()
     callback = SampleTexts(tmp_path, corpus.tokenizer, held_out)
@@ -61,7 +61,7 @@ def test_an_epoch_trained_again_replaces_its_rows(corpus, tmp_path):
 def test_an_empty_text_is_read_back_as_one(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(callbacks, "write_texts", lambda model, tokenizer, samples: ["", "NA", 'a "quote", 1'])
     callback = SampleTexts(tmp_path, corpus.tokenizer, corpus.dataset("val"))
-    model = find_system("ours_ce").build(corpus, corpus.settings)
+    model = find_system("ours_ce").build(corpus)
     callback.on_train_begin(None, TrainerState(is_world_process_zero=True), TrainerControl(), model=model)
     assert list(read_samples(tmp_path / "samples.csv")["text"]) == ["", "NA", 'a "quote", 1']
 

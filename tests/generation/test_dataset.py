@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from showcase_utils.generation.dataset import ShowcaseCorpus, ShowcaseDataset, collate, encode
+from showcase_utils.generation.dataset import ShowcaseDataset, collate, encode
 from showcase_utils.generation.gpt2 import IGNORED, load_tokenizer
 
 
@@ -34,21 +34,6 @@ def test_features_are_the_samples_own(world, settings, decoder):
     for row, sample in zip(world["reviews"][8:20].itertuples(), dataset, strict=True):
         np.testing.assert_array_equal(sample["images"], world["photos"][row.image_ids[:1]])
         np.testing.assert_array_equal(sample["history"], world["review_features"][world["history"][row.review_id][:2]])
-
-
-def test_selected_photos_take_the_place_of_the_true_ones(world, settings, decoder):
-    reviews = world["reviews"][:8]
-    others = list(world["photos"].rows)[-8:]
-    selected = pd.DataFrame({"review_id": reviews["review_id"], "image_ids": [[other] for other in others]})
-    dataset = _dataset(world, settings, decoder, selected=selected.sample(frac=1, random_state=0))
-    for other, sample in zip(others, dataset, strict=True):
-        np.testing.assert_array_equal(sample["images"], world["photos"][[other]])
-    assert list(dataset.reviews["image_ids"]) == [[other] for other in others]
-
-    with pytest.raises(ValueError, match=f"no selected photos for review '{reviews['review_id'].iloc[0]}'"):
-        _dataset(world, settings, decoder, selected=selected[1:])
-    with pytest.raises(ValueError, match="selected twice"):
-        _dataset(world, settings, decoder, selected=pd.concat([selected, selected[:1]]))
 
 
 def test_what_is_missing_is_named(world, settings, decoder):
@@ -102,31 +87,7 @@ def test_a_swap_that_is_cut_off_is_none(world, settings, decoder):
     assert all(_dataset(world, short, decoder, swapped=["my pho was raw"] * 8).swapped)
 
 
-@pytest.mark.parametrize("text", ["", "  \n"])
-def test_an_empty_text_is_refused_by_its_review(corpus, text):
-    row = corpus.rows("train").index[5]
-    corpus.reviews = corpus.reviews.copy()
-    corpus.reviews.loc[row, "text"] = text
-    with pytest.raises(ValueError, match=f"review '{corpus.reviews.loc[row, 'review_id']}' and 0 more have an empty"):
-        corpus.dataset("train")
-    assert len(corpus.dataset("val")) > 0
-
-
 def test_a_batch_without_any_history_keeps_a_column(world, settings, decoder):
     history = pd.Series([[]] * len(world["history"]), index=world["history"].index)
     batch = collate([_dataset(world, settings, decoder, history=history)[0]])
     assert batch["history"].shape == (1, 1, 16) and not batch["history_mask"].any()
-
-
-def test_a_corpus_from_frames_takes_histories_from_s1(world, settings):
-    s1 = world["reviews"]
-    stores = (world["photos"], world["review_features"], settings)
-    corpus = ShowcaseCorpus.from_frames(s1[s1["business_id"] != "b3"], s1, *stores)
-    dataset = corpus.dataset("test")
-    assert set(dataset.reviews["split"]) == {"test"} and "b3" not in set(dataset.reviews["business_id"])
-    for review_id in dataset.reviews["review_id"]:
-        user, _ = review_id.split("_")
-        assert review_id not in corpus.history[review_id]
-        assert {other.split("_")[0] for other in corpus.history[review_id]} <= {user}
-    assert any("b3" in other for others in corpus.history[dataset.reviews["review_id"]] for other in others)
-    assert corpus.past == dict(zip(s1["review_id"], s1["text"], strict=True))

@@ -8,7 +8,7 @@ from showcase_utils.generation.decoding import generate_texts, model_inputs
 
 def test_one_row_per_sample_in_order(trained):
     model, tokenizer, corpus = trained
-    dataset = corpus.dataset("test", "selected")
+    dataset = corpus.dataset("test", "chosen")
     frame = generate_texts(model, tokenizer, dataset, "ours_ce", 7, batch_size=3, device="cpu", progress=False)
     assert list(frame.columns) == [
         "system",

@@ -6,7 +6,7 @@ import pytest
 import spacy
 from spacy.training import Example
 
-from showcase_utils.generation.dataset import ShowcaseCorpus
+from showcase_utils.generation.corpus import ShowcaseCorpus
 from showcase_utils.generation.entities import CorpusPhrases, EntitySwapper, NounChunks, entity_finder
 
 CORPUS = [
@@ -195,7 +195,7 @@ def test_noun_chunks_are_replaced_whole(pipelines, world, settings):
     named = settings.model_copy(update={"entities": "spacy", "spacy_model": str(pipelines[0])})
     texts = [text for text, *_ in PARSED]
     train = world["reviews"].assign(split="train", text=(texts * 3)[: len(world["reviews"])])
-    corpus = ShowcaseCorpus(train, {}, None, None, None, named)
+    corpus = ShowcaseCorpus(train, {}, {}, None, None, None, None, named)
     swapper = corpus.swapper
     assert isinstance(swapper.finder, NounChunks)
     assert {"spicy ramen", "cold soup", "sushi"} <= set(swapper.entities)

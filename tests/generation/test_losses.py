@@ -128,6 +128,7 @@ def _rank_main(rank: int, store: str, inputs: list[torch.Tensor], folder: str) -
     torch.distributed.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_two_processes_equal_one_with_the_whole_batch(tmp_path):
     """The mean over ranks is what DistributedDataParallel makes of loss and gradients."""
     generator = torch.Generator().manual_seed(1)

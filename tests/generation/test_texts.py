@@ -1,12 +1,13 @@
 """The stage texts: every system on every seed, resumable."""
 
+import dataclasses
 import json
 
 import pandas as pd
 import pytest
 
 from showcase_utils.generation.baselines.floors import FLOORS
-from showcase_utils.generation.texts import build_texts
+from showcase_utils.generation.texts import write_all_texts
 
 
 @pytest.fixture(scope="module")
@@ -21,29 +22,20 @@ def systems(trained, tmp_path_factory):
     return folder, corpus
 
 
-def decoder_folder(stage):
-    return str(stage[0] / "ours_ce-0")
-
-
-def build(out, stage, **changes):
+def build(out, stage, systems=("ours_ce", "ours_pc2l")):
     folder, corpus = stage
-    settings = corpus.settings.model_copy(
-        update={"systems": ("ours_ce", "ours_pc2l"), "decoder": decoder_folder(stage), **changes}
-    )
-    stores = corpus.photos, corpus.review_features
-    build_texts(
-        out, folder, corpus.reviews, corpus.reviews, *stores, corpus.selected, settings, 0, "cpu", progress=False
-    )
+    settings = corpus.settings.model_copy(update={"systems": systems})
+    write_all_texts(out, folder, dataclasses.replace(corpus, settings=settings), "cpu", progress=False)
     return pd.read_parquet(out / "texts.parquet")
 
 
-def test_every_system_writes_for_every_test_review_from_the_selected_photos(systems, tmp_path):
+def test_every_system_writes_for_every_test_review_from_the_chosen_photos(systems, tmp_path):
     texts = build(tmp_path, systems)
     test = systems[1].reviews.query("split == 'test'")["review_id"].tolist()
     assert texts.groupby("system", sort=False)["review_id"].agg(list).to_dict() == {
         name: test for name in (*FLOORS, "ours_ce", "ours_pc2l")
     }
-    chosen = systems[1].selected.set_index("review_id")["image_ids"]
+    chosen = systems[1].chosen.set_index("review_id")["image_ids"]
     assert [list(ids) for ids in texts["image_ids"]] == [chosen[review] for review in texts["review_id"]]
     assert texts["text"].str.len().gt(0).all()
     assert [path.name for path in tmp_path.iterdir()] == ["texts.parquet"]

@@ -31,8 +31,8 @@ def _trainer(model, corpus, settings, folder):
 def test_the_loss_is_the_sum_of_its_terms(name, corpus, settings, tmp_path):
     system = find_system(name)
     torch.manual_seed(0)
-    model = system.build(corpus, settings)
-    dataset = corpus.dataset("train", swap=system.ccl)
+    model = system.build(corpus)
+    dataset = system.dataset(corpus, "train")
     trainer = _trainer(model, corpus, settings, tmp_path)
     inputs = collate([dataset[index] for index in range(12)])
     loss, outputs = trainer.compute_loss(model, inputs, return_outputs=True)
@@ -58,7 +58,7 @@ def test_lambda_zero_is_cross_entropy(corpus, settings, tmp_path):
     gradients = []
     for name in ("ours_pc2l", "ours_ce"):
         torch.manual_seed(0)
-        model = find_system("ours_pc2l").build(corpus, off)
+        model = find_system("ours_pc2l").build(dataclasses.replace(corpus, settings=off))
         if name == "ours_ce":
             model.phi = torch.nn.ModuleDict()
         _trainer(model, corpus, off, tmp_path).compute_loss(model, batch).backward()
@@ -175,6 +175,7 @@ def test_half_precision_trains_and_writes_as_it_learns(name, corpus, tmp_path):
     assert len(read_samples(tmp_path / f"{name}-0" / "samples.csv")) == 6
 
 
+@pytest.mark.slow
 def test_compiled_training_saves_plain_weights(corpus, tmp_path, monkeypatch):
     """The eager backend: it wraps the model as the others do, and needs no compiler."""
     plain, _ = _weights(corpus, tmp_path / "plain", "img_gpt2", epochs=1)

@@ -17,6 +17,7 @@ from transformers import TrainerCallback
 
 from showcase_utils.generation import training
 from showcase_utils.generation.gpt2 import load_tokenizer
+from showcase_utils.generation.scoring import cross_entropy
 from showcase_utils.generation.systems import SYSTEMS
 from showcase_utils.generation.trainer import ShowcaseTrainer
 from showcase_utils.generation.training import load_system, train_system, training_table
@@ -86,6 +87,7 @@ training.train_system(Path(out), "ours_pc2l", corpus, 0, "cpu", False)
 """
 
 
+@pytest.mark.slow
 def test_kill_and_resume_end_with_the_weights_of_an_uninterrupted_run(corpus, decoder_with_dropout, tmp_path):
     """Dropout and the order of samples go on where they were; a half-written checkpoint is passed over."""
     conftest = Path(__file__).with_name("conftest.py")
@@ -133,6 +135,7 @@ def _cut(*args):
     raise Cut
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{"patience": 1}, {"epochs": 2}], ids=["stopped early", "all epochs"])
 def test_a_kill_behind_the_last_epoch_trains_no_further(corpus, settings, tmp_path, monkeypatch, changes):
     hopeless = _hopeless(corpus, settings, **changes)
@@ -145,6 +148,7 @@ def test_a_kill_behind_the_last_epoch_trains_no_further(corpus, settings, tmp_pa
     _assert_same(whole, train_system(tmp_path / "cut", "img_gpt2", hopeless, 0, "cpu", False))
 
 
+@pytest.mark.slow
 def test_patience_goes_on_counting_where_it_was(corpus, settings, tmp_path, monkeypatch):
     hopeless = _hopeless(corpus, settings, patience=2)
     whole = train_system(tmp_path / "whole", "img_gpt2", hopeless, 0, "cpu", False)
@@ -203,11 +207,16 @@ def test_the_registry_has_the_papers_ablation():
     }
 
 
-def test_validation_sees_the_selected_photos(corpus):
-    held_out = corpus.dataset("val", "selected").reviews["image_ids"]
-    assert list(held_out) != list(corpus.dataset("val", "true").reviews["image_ids"])
-    with pytest.raises(ValueError, match="no selected photos were given"):
-        corpus.selected = None
-        corpus.dataset("val", "selected")
-    with pytest.raises(ValueError, match="split 'dev'"):
-        corpus.dataset("dev")
+def test_the_epoch_is_kept_by_cross_entropy_with_the_true_photos(corpus, tmp_path):
+    """The same rule for all systems: contrastive terms and chosen photos have no say."""
+    settings = corpus.settings.model_copy(update={"lambda_ccl": 50.0, "lr": 1e-2, "epochs": 4, "patience": 4})
+    loud = dataclasses.replace(corpus, settings=settings)
+    folder = train_system(tmp_path, "ours_ccl", loud, 0, "cpu", False)
+    log, record = pd.read_csv(folder / "log.csv"), json.loads((folder / "training.json").read_text())
+    val = log[log["split"] == "val"].set_index("step")
+    assert record["best_step"] == val["ce"].idxmin() and record["val_ce"] == pytest.approx(val["ce"].min(), rel=1e-4)
+    assert record["val_loss"] == pytest.approx(val["loss"][record["best_step"]], rel=1e-4)
+    assert val["loss"].idxmin() != val["ce"].idxmin()  # the total would keep another one
+    alone = cross_entropy(load_system(folder), corpus.dataset("val"))
+    assert record["val_ce"] == pytest.approx(alone, rel=0.02)  # batches count alike there, tokens here
+    assert alone != pytest.approx(cross_entropy(load_system(folder), corpus.dataset("val", "chosen")), rel=0.02)

@@ -1,8 +1,9 @@
 """What the baselines of the paper's table share: one config, one interface, that of the generator.
 
-A baseline gives an ``encoder`` (a module that turns its inputs into a ``ModelOutput`` of tensors, batch first) and
-``states(tokens, encoded)``, the decoder's hidden states. Loss, vocabulary head and ``generate`` are the same for all.
-None keeps a cache between steps: prefixes of at most a few dozen tokens are read again.
+A baseline is a file of its own and an entry in ``SYSTEMS``. It gives an ``encoder`` (a module that turns its inputs
+into a ``ModelOutput`` of tensors, batch first) and ``states(tokens, encoded)``, the decoder's hidden states; one that
+reads more than photos and history says in ``inputs`` what that is. Loss, vocabulary head and ``generate`` are the same
+for all. None keeps a cache between steps: prefixes of at most a few dozen tokens are read again.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Self
 
+import pandas as pd
 import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, GenerationConfig, GenerationMixin, PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
 from transformers.modeling_outputs import ModelOutput
 
-from showcase_utils.config import Generation
-from showcase_utils.generation.dataset import ShowcaseCorpus
+from showcase_utils.generation.corpus import ShowcaseCorpus
 from showcase_utils.generation.gpt2 import IGNORED, decoder_source, mean_cross_entropy
 
 
@@ -33,8 +34,6 @@ class BaselineConfig(PreTrainedConfig):
     dropout: float = 0.1
     feature_dim: int = 512
     max_tokens: int = 64
-    users: int = 1
-    items: int = 1
     is_encoder_decoder: bool | None = True
     bos_token_id: int | None = None
     eos_token_id: int | list[int] | None = None
@@ -63,7 +62,6 @@ class Baseline(PreTrainedModel, GenerationMixin):
 
     config_class = BaselineConfig
     base_model_prefix = "baseline"
-    reads: tuple[str, ...] = ()  # inputs beside photos and history: "references", "ids"
     recurrent: bool = False  # a GRU or LSTM reads word vectors as they are: short ones would hardly move its gates
 
     def __init__(self, config: BaselineConfig):
@@ -73,13 +71,24 @@ class Baseline(PreTrainedModel, GenerationMixin):
         self.dropout = nn.Dropout(config.dropout)
 
     @classmethod
-    def from_corpus(cls, corpus: ShowcaseCorpus, settings: Generation) -> Self:
+    def inputs(cls, corpus: ShowcaseCorpus, reviews: pd.DataFrame) -> dict[str, list[list[int]]]:
+        """What the baseline reads beyond photos and history: by name, a list of numbers per review."""
+        return {}
+
+    @classmethod
+    def shapes(cls, corpus: ShowcaseCorpus) -> dict[str, int]:
+        """Fields of its config beyond those of all baselines."""
+        return {}
+
+    @classmethod
+    def from_corpus(cls, corpus: ShowcaseCorpus) -> Self:
         """A fresh model with the width, heads, tokenizer and length of the settings' GPT-2."""
-        decoder, tokenizer = AutoConfig.from_pretrained(decoder_source(settings.decoder)), corpus.tokenizer
+        settings, tokenizer = corpus.settings, corpus.tokenizer
+        decoder = AutoConfig.from_pretrained(decoder_source(settings.decoder))
         eos, pad = tokenizer.eos_token_id, tokenizer.pad_token_id
         start = eos if tokenizer.bos_token_id is None else tokenizer.bos_token_id
         model = cls(
-            BaselineConfig(
+            cls.config_class(
                 vocab_size=decoder.vocab_size,
                 width=decoder.n_embd,
                 heads=decoder.n_head,
@@ -87,10 +96,9 @@ class Baseline(PreTrainedModel, GenerationMixin):
                 dropout=decoder.resid_pdrop,
                 feature_dim=corpus.photos.dim,
                 max_tokens=settings.max_tokens,
-                users=len(corpus.users) + 1,
-                items=len(corpus.items) + 1,
                 eos_token_id=eos,
                 decoder_start_token_id=start,
+                **cls.shapes(corpus),
             )
         )
         model.generation_config = GenerationConfig(
@@ -133,32 +141,20 @@ class Baseline(PreTrainedModel, GenerationMixin):
         image_mask: Tensor | None = None,
         history: Tensor | None = None,
         history_mask: Tensor | None = None,
-        user: Tensor | None = None,
-        item: Tensor | None = None,
-        user_reference: Tensor | None = None,
-        item_reference: Tensor | None = None,
-        **unused: Any,
+        **inputs: Any,
     ) -> BaselineOutput:
-        """Labels (B, T) as the generator takes them, −100 behind the end token; each model reads its own inputs."""
+        """Labels (B, T) as the generator takes them, −100 behind the end token; all the rest is the encoder's."""
         if encoder_outputs is None:
-            encoder_outputs = self.encoder(
-                images=images,
-                image_mask=image_mask,
-                history=history,
-                history_mask=history_mask,
-                user=user,
-                item=item,
-                user_reference=user_reference,
-                item_reference=item_reference,
-            )
+            given = {"images": images, "image_mask": image_mask, "history": history, "history_mask": history_mask}
+            encoder_outputs = self.encoder(**given, **inputs)
         if labels is None:
             return BaselineOutput(logits=self.head(self.states(decoder_input_ids, encoder_outputs)))
         start = labels.new_full((len(labels), 1), self.config.decoder_start_token_id)
         tokens = torch.cat([start, labels[:, :-1]], dim=1)
         tokens = tokens.masked_fill(tokens == IGNORED, self.config.decoder_start_token_id)
-        spoken = labels != IGNORED
-        logits = self.head(self.states(tokens, encoder_outputs)[spoken])  # (tokens, vocabulary)
-        loss = mean_cross_entropy(logits, labels[spoken])
+        is_token = labels != IGNORED
+        logits = self.head(self.states(tokens, encoder_outputs)[is_token])  # (tokens, vocabulary)
+        loss = mean_cross_entropy(logits, labels[is_token])
         return BaselineOutput(loss=loss, context=self.context_loss(labels, encoder_outputs))
 
     def prepare_inputs_for_generation(self, input_ids: Tensor, **kwargs: Any) -> dict[str, Any]:

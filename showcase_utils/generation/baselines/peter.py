@@ -9,15 +9,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
 import torch
 from torch import Tensor, nn
+from transformers import AutoConfig
 from transformers.modeling_outputs import ModelOutput
 
 from showcase_utils.generation.baselines.base import Baseline, BaselineConfig, Positions, causal
+from showcase_utils.generation.corpus import ShowcaseCorpus
 from showcase_utils.generation.gpt2 import IGNORED, mean_cross_entropy
 
 UNKNOWN = 0
 FORGET = 0.1  # share of training samples whose user, and whose item, is unknown
+
+
+class PeterConfig(BaselineConfig):
+    model_type = "showcase-peter"
+
+    users: int = 1
+    items: int = 1
 
 
 @dataclass
@@ -28,7 +38,7 @@ class Identities(ModelOutput):
 class IdentityEncoder(nn.Module):
     main_input_name = "user"
 
-    def __init__(self, config: BaselineConfig):
+    def __init__(self, config: PeterConfig):
         super().__init__()
         self.users = nn.Embedding(config.users, config.width)
         self.items = nn.Embedding(config.items, config.width)
@@ -43,10 +53,25 @@ class IdentityEncoder(nn.Module):
 class Peter(Baseline):
     """Self-attention in which user and item see each other, and each word both and the words before it."""
 
+    config_class = PeterConfig
     main_input_name = "user"
-    reads = ("ids",)
 
-    def __init__(self, config: BaselineConfig):
+    @classmethod
+    def inputs(cls, corpus: ShowcaseCorpus, reviews: pd.DataFrame) -> dict[str, list[list[int]]]:
+        """The numbers of user and item, ``UNKNOWN`` for those that the training split lacks."""
+        users, items = _numbers(corpus, "user_id"), _numbers(corpus, "business_id")
+        return {
+            "user": [[users.get(user, UNKNOWN)] for user in reviews["user_id"]],
+            "item": [[items.get(business, UNKNOWN)] for business in reviews["business_id"]],
+        }
+
+    @classmethod
+    def shapes(cls, corpus: ShowcaseCorpus) -> dict[str, int]:
+        return {
+            name: len(_numbers(corpus, column)) + 1 for name, column in (("users", "user_id"), ("items", "business_id"))
+        }
+
+    def __init__(self, config: PeterConfig):
         super().__init__(config)
         self.encoder = IdentityEncoder(config)
         self.positions = Positions(config.max_tokens + 3, config.width)
@@ -63,11 +88,19 @@ class Peter(Baseline):
         """Context prediction: the words of the text, in any order, from the item's position alone."""
         empty = encoded.pair[:, :0]
         scores = self.head(self._read(empty, encoded)[:, 1])  # (B, vocabulary)
-        spoken = labels != IGNORED
-        return mean_cross_entropy(scores.repeat_interleave(spoken.sum(1), dim=0), labels[spoken])
+        is_token = labels != IGNORED
+        return mean_cross_entropy(scores.repeat_interleave(is_token.sum(1), dim=0), labels[is_token])
 
     def _read(self, words: Tensor, encoded: Identities) -> Tensor:
         hidden = self.dropout(self.positions(torch.cat([encoded.pair, words], dim=1)))  # (B, 2 + T, width)
         mask = causal(hidden.shape[1], hidden.device)
         mask[0, 1] = False  # the PETER mask: the user may look at the item
         return self.layers(hidden, mask=mask)
+
+
+def _numbers(corpus: ShowcaseCorpus, column: str) -> dict[str, int]:
+    """Numbers of the users or items of the training split, from 1 on."""
+    return {key: number for number, key in enumerate(sorted(corpus.rows("train")[column].unique()), start=1)}
+
+
+AutoConfig.register(PeterConfig.model_type, PeterConfig)

@@ -9,12 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
 import torch
 from torch import Tensor, nn
 from transformers.modeling_outputs import ModelOutput
 
+from showcase_utils.data.filtering import fingerprints
 from showcase_utils.generation.baselines.base import Baseline, BaselineConfig
+from showcase_utils.generation.corpus import ShowcaseCorpus
+from showcase_utils.generation.dataset import encode
 from showcase_utils.generation.gpt2 import IGNORED
+
+REFERENCE_TOKENS = 128  # of a user's, and of an item's references
 
 
 @dataclass
@@ -66,8 +72,22 @@ class Ref2Seq(Baseline):
     """GRU decoder; at each word it attends to the user's and to the item's references."""
 
     main_input_name = "user_reference"
-    reads = ("references",)
     recurrent = True
+
+    @classmethod
+    def inputs(cls, corpus: ShowcaseCorpus, reviews: pd.DataFrame) -> dict[str, list[list[int]]]:
+        """The tokens of both kinds of references, none with the words of the target."""
+        train = corpus.rows("train")
+        of_item = {
+            business: list(zip(rows["user_id"], rows["text"], strict=True))
+            for business, rows in train.groupby("business_id")
+        }
+        users, items = [], []
+        for row in reviews.itertuples():
+            users.append([corpus.past_texts[review] for review in corpus.history[row.review_id]])
+            items.append([text for user, text in of_item.get(row.business_id, []) if user != row.user_id])
+        targets = [fingerprints(text) for text in reviews["text"]]
+        return {"user_reference": _tokens(corpus, users, targets), "item_reference": _tokens(corpus, items, targets)}
 
     def __init__(self, config: BaselineConfig):
         super().__init__(config)
@@ -87,3 +107,23 @@ class Ref2Seq(Baseline):
 def _attend(queries: Tensor, states: Tensor, mask: Tensor) -> Tensor:
     """(B, T, width), (B, L, width), (B, L) → (B, T, width)."""
     return nn.functional.scaled_dot_product_attention(queries, states, states, mask.unsqueeze(1))
+
+
+def _tokens(corpus: ShowcaseCorpus, texts: list[list[str]], targets: list[frozenset[int]]) -> list[list[int]]:
+    """The tokens of each sample's references, of which all get an equal part of ``REFERENCE_TOKENS``."""
+    limit, longest = corpus.settings.history, corpus.settings.max_tokens
+    kept = [
+        [text.lower() for text in references if target.isdisjoint(fingerprints(text))][:limit]
+        for references, target in zip(texts, targets, strict=True)
+    ]
+    distinct = list(dict.fromkeys(text for references in kept for text in references))
+    tokens = dict(zip(distinct, encode(corpus.tokenizer, distinct, longest), strict=True))
+    return [
+        [token for text in references for token in _cut(tokens[text], REFERENCE_TOKENS // len(references))]
+        for references in kept
+    ]
+
+
+def _cut(tokens: list[int], length: int) -> list[int]:
+    """At most so many tokens, of which the last stays the end token."""
+    return tokens if len(tokens) <= length else [*tokens[: length - 1], tokens[-1]]

@@ -1,29 +1,19 @@
-"""Joint space, alignment and uniformity, attention from words to photos."""
+"""The joint space, alignment and uniformity, retrieval and its controls."""
 
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
 from showcase_utils.generation.dataset import collate
-from showcase_utils.generation.gpt2 import load_tokenizer
-from showcase_utils.generation.inspection import (
-    alignment,
-    cross_entropy,
-    joint_space,
-    preference,
-    retrieval,
-    uniformity,
-    word_attention,
-)
+from showcase_utils.generation.joint_space import alignment, joint_space, preference, retrieval, uniformity
 from showcase_utils.generation.systems import find_system
 
 
 def _model(corpus, name):
     torch.manual_seed(0)
-    return find_system(name).build(corpus, corpus.settings).eval()
+    return find_system(name).build(corpus).eval()
 
 
 def test_joint_space_has_a_unit_row_per_sample_whatever_the_batch(corpus):
@@ -64,14 +54,6 @@ def test_a_space_that_only_knows_its_encoder_is_found_out():
     assert retrieval(photos, said, own=other) == pytest.approx(np.mean(expected))
 
 
-def test_cross_entropy_counts_every_token_once(corpus):
-    model, dataset = _model(corpus, "ours_pc2l"), corpus.dataset("val", swap=True)
-    rows = [model(**{name: value for name, value in collate([sample]).items()}).loss.item() for sample in dataset]
-    expected = np.average(rows, weights=dataset.lengths)
-    assert cross_entropy(model, dataset, batch_size=3) == pytest.approx(expected, rel=1e-5)
-    assert len(set(dataset.lengths)) > 1
-
-
 def test_alignment_and_uniformity_at_their_ends():
     eye = np.eye(4)
     assert alignment(eye, eye) == 0
@@ -85,24 +67,3 @@ def test_alignment_and_uniformity_at_their_ends():
     assert uniformity(rows) == pytest.approx(math.log(sum(pairs) / len(pairs)))
     with pytest.raises(ValueError, match="at least two"):
         uniformity(eye[:1])
-
-
-@pytest.mark.parametrize("name", ["text_gpt2", "img_gpt2", "ours_ce"])
-def test_word_attention_is_a_distribution_over_photos_and_reviews(corpus, name):
-    model, dataset, tokenizer = _model(corpus, name), corpus.dataset("train"), load_tokenizer(corpus.settings.decoder)
-    implementation = model.decoder.config._attn_implementation
-    frame = word_attention(model, tokenizer, dataset, 1)
-    photos, reviews = len(dataset[1]["images"]), len(dataset[1]["history"])
-    expected = [f"photo {number + 1}" for number in range(photos)] if name != "text_gpt2" else []
-    expected += [f"review {number + 1}" for number in range(reviews)] if name != "img_gpt2" else []
-    assert list(frame.columns) == expected
-    np.testing.assert_allclose(frame.sum(axis=1), 1, rtol=1e-5)
-    assert len(frame) > 1
-    assert model.decoder.config._attn_implementation == implementation == "sdpa"
-
-
-def test_word_attention_names_what_is_missing(corpus):
-    corpus.history = pd.Series([[]] * len(corpus.history), index=corpus.history.index)
-    tokenizer = load_tokenizer(corpus.settings.decoder)
-    frame = word_attention(_model(corpus, "ours_ce"), tokenizer, corpus.dataset("train"), 0)
-    assert list(frame.columns) == ["photo 1", "no history"]

@@ -1,16 +1,13 @@
-"""Looks into a trained generator: the joint space of its contrastive heads, and where its words look."""
+"""The joint space of a generator's contrastive heads, and how near texts, photos and histories are in it."""
 
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from showcase_utils.generation.dataset import ShowcaseDataset, collate
-from showcase_utils.generation.gpt2 import IGNORED
 from showcase_utils.generation.model import ShowcaseGenerator
 
 SPACES = ("visual", "history", "target", "swapped", "borrowed")
@@ -40,20 +37,6 @@ def joint_space(
             if found.get(name) is not None:
                 rows.setdefault(name, []).append(F.normalize(found[name].float(), dim=-1).cpu())
     return {name: torch.cat(parts).numpy() for name, parts in rows.items()}
-
-
-@torch.inference_mode()
-def cross_entropy(model: PreTrainedModel, dataset: ShowcaseDataset, batch_size: int = 64) -> float:
-    """L_CE of a dataset in nats per token, every token counting once; the loss without contrast."""
-    model.eval()
-    total, tokens = 0.0, 0
-    for start in range(0, len(dataset), batch_size):
-        samples = [dataset[index] for index in range(start, min(start + batch_size, len(dataset)))]
-        batch = {name: value.to(model.device) for name, value in collate(samples).items() if name != "swapped"}
-        spoken = int((batch["labels"] != IGNORED).sum())
-        total += model(**batch).loss.item() * spoken
-        tokens += spoken
-    return total / tokens
 
 
 def alignment(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
@@ -88,34 +71,3 @@ def retrieval(
 def preference(rows: NDArray[np.floating], texts: NDArray[np.floating], others: NDArray[np.floating]) -> float:
     """How often a row is nearer to its text than to the other one, unit rows (n, d); one half is guessing."""
     return float(((rows * (texts - others)).sum(axis=1) > 0).mean())
-
-
-@torch.inference_mode()
-def word_attention(
-    model: ShowcaseGenerator, tokenizer: PreTrainedTokenizerBase, dataset: ShowcaseDataset, index: int
-) -> pd.DataFrame:
-    """Where the words of a generated text look: a row per token, a column per photo and review, rows sum to one.
-
-    Cross-attention from the step that predicts the token, mean over layers and heads. Columns are ``photo 1``, … and
-    ``review 1``, …; a modality that the sample lacks is ``no photos`` or ``no history``.
-    """
-    batch = {name: value.to(model.device) for name, value in collate([dataset[index]]).items()}
-    inputs = {name: value for name, value in batch.items() if name not in ("labels", "swapped")}
-    tokens = model.eval().generate(**inputs)
-    implementation = model.decoder.config._attn_implementation
-    model.decoder.set_attn_implementation("eager")  # the fused kernels do not return their weights
-    try:
-        output = model(**inputs, decoder_input_ids=tokens[:, :-1], output_attentions=True)
-    finally:
-        model.decoder.set_attn_implementation(implementation)
-    weights = torch.stack(output.cross_attentions).mean(dim=(0, 2))[0]  # (T, m)
-    encoded = output.encoder_outputs
-    counts = {"photo": len(dataset[index]["images"]), "review": len(dataset[index]["history"])}
-    names = []
-    for visual, kind, none in ((True, "photo", "no photos"), (False, "review", "no history")):
-        places = int((encoded.is_visual[0] == visual).sum())
-        if places:
-            names += [f"{kind} {number + 1}" for number in range(counts[kind])] or [none]
-    present = encoded.attention_mask[0]
-    words = [tokenizer.decode(token) for token in tokens[0, 1:]]
-    return pd.DataFrame(weights[:, present].cpu().numpy(), index=words, columns=names)

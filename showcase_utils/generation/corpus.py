@@ -1,0 +1,129 @@
+"""What all systems share: the reviews to write, histories, features, the photos that step 1 chose, the tokenizer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import pandas as pd
+from transformers import PreTrainedTokenizerBase
+
+from showcase_utils.artifacts import Stages
+from showcase_utils.config import Generation
+from showcase_utils.data.frames import load_histories, load_reviews, load_s1
+from showcase_utils.encoding.features import open_features
+from showcase_utils.generation.dataset import FeatureMap, ShowcaseDataset
+from showcase_utils.generation.entities import EntitySwapper, entity_finder
+from showcase_utils.generation.gpt2 import load_tokenizer
+from showcase_utils.selection.chosen import load_chosen
+
+
+@dataclass
+class ShowcaseCorpus:
+    """GEST-s2 with its split, and all that a system may read of it: ``open_corpus`` makes it.
+
+    ``history`` maps a review id to the ids of its user's other reviews, ``past_texts`` those ids to their texts.
+    ``chosen`` (review_id, image_ids) are the photos that step 1 chose for the reviews of val and test. ``swapped`` are
+    the texts ent(Y) by review id where they are made already; else ``swapper`` makes them.
+    """
+
+    reviews: pd.DataFrame
+    history: Mapping[str, Sequence[str]] | pd.Series
+    past_texts: Mapping[str, str]
+    photos: FeatureMap
+    review_features: FeatureMap
+    chosen: pd.DataFrame
+    tokenizer: PreTrainedTokenizerBase
+    settings: Generation
+    seed: int = 0
+    swapped: Mapping[str, str] | None = None
+
+    def rows(self, split: str) -> pd.DataFrame:
+        """The reviews of a split; raises ``ValueError`` when there are none, or when one has no text."""
+        reviews = self.reviews[self.reviews["split"] == split]
+        if reviews.empty:
+            raise ValueError(f"no review of GEST-s2 is in the split '{split}'")
+        empty = reviews.loc[reviews["text"].str.strip() == "", "review_id"]
+        if len(empty):
+            raise ValueError(
+                f"review '{empty.iloc[0]}' and {len(empty) - 1} more have an empty text: leave them out of GEST-s2, as "
+                "there is nothing to learn or to compare with"
+            )
+        return reviews
+
+    def dataset(
+        self,
+        split: str,
+        photos: Literal["true", "chosen"] = "true",
+        swap: bool = False,
+        inputs: Inputs | None = None,
+    ) -> ShowcaseDataset:
+        """The samples of a split beside the user's true photos, or those that step 1 chose; with ``swap`` also ent(Y).
+
+        ``inputs`` gives what a baseline reads beyond photos and history, by name and row.
+
+        Raises ``ValueError`` for an empty split, an empty text, or a review without chosen photos.
+        """
+        reviews = self.rows(split)
+        if photos == "chosen":
+            reviews = reviews.assign(image_ids=_chosen(reviews["review_id"], self.chosen))
+        return ShowcaseDataset(
+            reviews,
+            self.history,
+            self.photos,
+            self.review_features,
+            self.tokenizer,
+            self.settings,
+            swapped=list(self.swap(split).values()) if swap else None,
+            extra=inputs(self, reviews) if inputs else {},
+        )
+
+    @cached_property
+    def swapper(self) -> EntitySwapper:
+        """Replaces entities by others of the training texts."""
+        texts = [text.lower() for text in self.rows("train")["text"]]
+        return EntitySwapper(entity_finder(self.settings.entities, self.settings.spacy_model, texts), texts)
+
+    def swap(self, split: str) -> dict[str, str]:
+        """ent(Y) of the texts of a split, by review id; "" where a text names no entity."""
+        reviews = self.rows(split)
+        if self.swapped is not None:
+            return {review: self.swapped[review] for review in reviews["review_id"]}
+        swapped = self.swapper.swap([text.lower() for text in reviews["text"]], self.seed)
+        return dict(zip(reviews["review_id"], swapped, strict=True))
+
+
+Inputs = Callable[[ShowcaseCorpus, pd.DataFrame], dict[str, list[Any]]]
+
+
+def open_corpus(stages: Stages) -> ShowcaseCorpus:
+    """The corpus of a run: reviews, histories, features and chosen photos meet here and nowhere else.
+
+    Raises ``StaleStage`` that names the notebook to run.
+    """
+    features, settings, s1 = open_features(stages), stages.settings, load_s1(stages)
+    return ShowcaseCorpus(
+        reviews=load_reviews(stages.path("alignment") / "s2.parquet"),
+        history=load_histories(stages),
+        past_texts=dict(zip(s1["review_id"], s1["text"], strict=True)),
+        photos=features.photos,
+        review_features=features.reviews,
+        chosen=load_chosen(stages),
+        tokenizer=load_tokenizer(settings.generation.decoder),
+        settings=settings.generation,
+        seed=settings.seed,
+    )
+
+
+def _chosen(review_ids: pd.Series, chosen: pd.DataFrame) -> list[list[str]]:
+    """The chosen photos of each review; raises ``ValueError`` for a review that has none, or has them twice."""
+    if chosen["review_id"].duplicated().any():
+        twice = chosen.loc[chosen["review_id"].duplicated(), "review_id"].iloc[0]
+        raise ValueError(f"photos were chosen twice for review '{twice}': keep one method, profile and seed")
+    photos = chosen.set_index("review_id")["image_ids"]
+    absent = review_ids[~review_ids.isin(photos.index)]
+    if len(absent):
+        raise ValueError(f"no photos were chosen for review '{absent.iloc[0]}' and {len(absent) - 1} more")
+    return list(photos.loc[review_ids])
