@@ -117,6 +117,13 @@ class Selection(Section):
     """Personalized image selection by a determinantal point process (paper, section 4.1)."""
 
     k: Positive = 3
+    methods: tuple[str, ...] = Field(
+        (
+            "random", "k_medoids", "top_k_cosine", "mmr_cosine", "dpp_cosine", "bpr", "top_k_learned", "mmr_learned", "dpp",
+            "oracle",
+        ),
+        description="rows of the tables: names in selection/methods.py, or module:NAME of your own",
+    )  # fmt: skip
     profiles: tuple[Literal["img", "text", "img+text"], ...] = ("img", "text", "img+text")
     seeds: tuple[int, ...] = (0,)
     lr: PositiveFloat = 1e-3

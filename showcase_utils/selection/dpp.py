@@ -57,7 +57,7 @@ def kernel(quality: Tensor, features: Tensor, alpha: float | Tensor, sigma: floa
     return L
 
 
-def trade_off(relevance: Tensor, theta: float) -> Tensor:
+def quality(relevance: Tensor, theta: float) -> Tensor:
     """Quality q = e^{a r}, a = θ / 2(1 − θ), so that greedy MAP weighs θ Σ r + (1 − θ) log det S (Chen et al. 2018).
 
     θ = 0 looks at diversity alone, θ → 1 at relevance alone; θ = ½ gives q = e^{r/2}, the quality that is trained

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
-from itertools import chain
+from itertools import chain, combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -109,6 +110,17 @@ def diversity(features: ArrayLike | Sequence[ArrayLike], k: int) -> Metric:
     with np.errstate(invalid="ignore", divide="ignore"):
         values = np.where(pairs > 0, 1 - total / pairs, np.nan)
     return _mean(values, f"Div@{k}, mean of 1 - cosine over chosen pairs, mean over sets of at least two")
+
+
+def sameness(sets: Sequence[frozenset[Hashable] | set[Hashable]]) -> tuple[float, float]:
+    """How much alike the sets of several users are: the share who get the most frequent one, and the mean overlap.
+
+    Overlap is Jaccard's, |A ∩ B| / |A ∪ B|, over all pairs of users; ``nan`` for a single user.
+    """
+    sets = [frozenset(items) for items in sets]
+    frequent = max(Counter(sets).values()) / len(sets)
+    pairs = [len(a & b) / len(a | b) for a, b in combinations(sets, 2)]
+    return frequent, float(np.mean(pairs)) if pairs else float("nan")
 
 
 def _mean(values: np.ndarray, variant: str) -> Metric:

@@ -23,7 +23,7 @@ CLAIM_ONE = (  # claim, one, other, metric, and what the difference must exceed:
     ("the DPP buys diversity", DPP, RELEVANCE, "diversity", 0.0),
     ("the DPP costs little relevance", DPP, RELEVANCE, "f1", LITTLE),
 )
-RULES = ("random", "k_medoids", "top_k_cosine", "mmr_cosine", "dpp_untrained")  # what learns nothing
+RULES = ("random", "k_medoids", "top_k_cosine", "mmr_cosine", "dpp_cosine")  # what learns nothing
 
 
 def evaluable(scores: pd.DataFrame, split: str = "test") -> pd.DataFrame:

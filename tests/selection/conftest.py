@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from showcase_utils.config import Selection
+from showcase_utils.data.filtering import history
 from showcase_utils.selection.pools import Pools, build_pools
 
 DIM, THEMES = 16, 4
@@ -29,6 +30,11 @@ class City:
     images: pd.DataFrame
     photos: Table
     reviews: Table
+
+    def pools(self, limit: int = 10, **other) -> Pools:
+        """Its pools, with some of its frames replaced."""
+        parts = {"s1": self.s1, "images": self.images, "photos": self.photos, "reviews": self.reviews} | other
+        return build_pools(histories=history(parts["s1"]), limit=limit, **parts)
 
 
 def unit(x: np.ndarray) -> np.ndarray:
@@ -61,7 +67,7 @@ def city() -> City:
 
 @pytest.fixture(scope="session")
 def pools(city: City) -> Pools:
-    return build_pools(city.s1, city.images, city.photos, city.reviews, limit=10)
+    return city.pools()
 
 
 @pytest.fixture

@@ -1,42 +1,39 @@
-"""The stage as a whole: its files, their agreement, their bytes."""
+"""The stage as a whole: its files, their agreement, their bytes, and a method of somebody else's."""
+
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from showcase_utils.config import Selection
 from showcase_utils.selection import tables
-from showcase_utils.selection.build import K_RANGE, Method, build_selection, choose
+from showcase_utils.selection.build import build
+from showcase_utils.selection.choosing import choose
+from showcase_utils.selection.curves import K_RANGE
+from showcase_utils.selection.methods import METHODS, Selector, Variant, methods_of, open_selectors
 from showcase_utils.selection.metrics import diversity, precision_recall_f1
-from showcase_utils.selection.profile import ProfileModel
+from showcase_utils.selection.towers import Towers, new_model
 
-SETTINGS = Selection(epochs=3, batch_size=64, seeds=(0, 1), profiles=("img", "img+text"))
+SETTINGS = Selection(epochs=1, batch_size=64, seeds=(0, 1), profiles=("img", "img+text"), jobs=1)
 
 
 @pytest.fixture(scope="module")
-def stage(city, tmp_path_factory):
+def stage(pools, tmp_path_factory):
     out = tmp_path_factory.mktemp("selection")
-    build_selection(out, city.s1, city.images, city.photos, city.reviews, SETTINGS, 5, "cpu", progress=False)
+    build(out, pools, SETTINGS, 5, "cpu", progress=False)
     return out
 
 
 def test_every_method_picks_for_every_held_out_sample(city, stage):
     selected = pd.read_parquet(stage / "selected.parquet")
     held_out = set(city.s1.loc[city.s1["split"] != "train", "review_id"])
-    names = {
-        "random",
-        "k_medoids",
-        "top_k_cosine",
-        "mmr_cosine",
-        "dpp_untrained",
-        "top_k_learned",
-        "mmr_learned",
-        "dpp",
-    }
-    assert set(selected["method"]) == names | {"bpr", "oracle"}
+    assert set(selected["method"]) == set(METHODS) == set(SETTINGS.methods)
     for (method, _, seed), part in selected.groupby(["method", "profile", "seed"]):
         assert set(part["review_id"]) == held_out and part["review_id"].is_unique
-        assert (seed in (5, 6)) == (method in {"random", "bpr", "top_k_learned", "mmr_learned", "dpp"})
+        assert (seed in (5, 6)) == METHODS[method].ranker.seeded
     assert selected["image_ids"].map(len).eq(3).all()
 
 
@@ -59,6 +56,17 @@ def test_the_oracle_is_the_ceiling(stage):
     assert means["oracle", "none", 0] > means.drop("oracle", level=0).max()
 
 
+def test_the_shown_choice_is_one_method_of_one_seed(pools, stage, tmp_path):
+    selected, chosen = pd.read_parquet(stage / "selected.parquet"), pd.read_parquet(stage / "chosen.parquet")
+    mine = selected.query("method == 'dpp' and profile == 'img+text' and seed == 5").reset_index(drop=True)
+    pd.testing.assert_frame_equal(chosen, mine[chosen.columns])
+    few = {"epochs": 1, "methods": ("random", "top_k_cosine"), "profiles": ("img",)}
+    build(tmp_path, pools, SETTINGS.model_copy(update={**few, "shown_method": "random"}), 5, progress=False)
+    assert set(pd.read_parquet(tmp_path / "chosen.parquet")["method"]) == {"random"}
+    with pytest.raises(ValueError, match="shown_method = dpp"):
+        build(tmp_path, pools, SETTINGS.model_copy(update=few), 5, progress=False)
+
+
 def test_curves_agree_with_the_scores(stage):
     scores = tables.evaluable(pd.read_parquet(stage / "scores.parquet"))
     large = scores[scores["candidates"] > max(K_RANGE)]  # the curves see the same pools at every K
@@ -67,79 +75,101 @@ def test_curves_agree_with_the_scores(stage):
     columns = ["samples", "f1", "f1_low", "diversity_high"]
     np.testing.assert_allclose(over_k.loc[expected.index, columns], expected[columns], rtol=1e-4, atol=1e-5)
     means = scores.groupby(["method", "profile", "seed"])["f1"].mean()
-    over_theta = pd.read_csv(stage / "trade_off.csv")
+    over_theta = pd.read_csv(stage / "theta_curves.csv")
     half = over_theta[over_theta["theta"] == 0.5].set_index(["method", "profile", "seed"])["f1"]
-    for (name, profile, seed), value in half.items():
-        method = {"dpp_learned": "dpp", "dpp_cosine": "dpp_untrained"}.get(name, name)
-        expected = means[method, profile, seed]
-        assert value == pytest.approx(expected, abs=1e-5)
+    assert {name for name, _, _ in half.index} == {"dpp", "dpp_cosine", "mmr_cosine", "mmr_learned"}
+    for key, value in half.items():
+        assert value == pytest.approx(means[key], abs=1e-5)
 
 
-def test_curves_over_k_see_the_same_pools_at_every_k(city, pools, tmp_path, monkeypatch):
+def test_curves_over_k_see_the_same_pools_at_every_k(pools, tmp_path, monkeypatch):
     sizes = pools.samples["candidates"].to_numpy()[pools.rows("test")]
     middle = int(np.median(sizes))
-    monkeypatch.setattr("showcase_utils.selection.build.K_RANGE", (2, middle))
-    settings = Selection(epochs=1, batch_size=64, profiles=("img",))
-    build_selection(tmp_path, city.s1, city.images, city.photos, city.reviews, settings, 0, "cpu", progress=False)
+    for module in ("build", "curves"):
+        monkeypatch.setattr(f"showcase_utils.selection.{module}.K_RANGE", (2, middle))
+    build(tmp_path, pools, Selection(epochs=1, batch_size=64, profiles=("img",), jobs=1), 0, progress=False)
     curves = pd.read_csv(tmp_path / "k_curves.csv")
     assert set(curves["k"]) == {2, middle} and set(curves["samples"]) == {(sizes > middle).sum()}
     assert 0 < (sizes > middle).sum() < len(sizes)
 
 
 def test_theta_buys_diversity(stage):
-    table = pd.read_csv(stage / "trade_off.csv").query("method == 'dpp_learned'").groupby("theta")["diversity"].mean()
+    table = pd.read_csv(stage / "theta_curves.csv").query("method == 'dpp'").groupby("theta")["diversity"].mean()
     assert table.iloc[0] > table.loc[0.5] >= table.iloc[-1]
 
 
-def test_same_seed_same_bytes_and_finished_models_are_kept(city, stage, tmp_path):
-    again = tmp_path / "again"
-    (again / "models").mkdir(parents=True)
-    arguments = (city.s1, city.images, city.photos, city.reviews, SETTINGS, 5, "cpu", False)
-    build_selection(again, *arguments)
+@pytest.mark.slow
+def test_same_seed_same_bytes_and_finished_models_are_kept(pools, stage, tmp_path):
+    side_by_side = SETTINGS.model_copy(update={"jobs": 2})
+    build(tmp_path, pools, side_by_side, 5, progress=False)
     files = sorted(path.relative_to(stage) for path in stage.rglob("*") if path.is_file())
-    assert files == sorted(path.relative_to(again) for path in again.rglob("*") if path.is_file())
-    assert all((stage / name).read_bytes() == (again / name).read_bytes() for name in files)
-    kept = {path: path.stat().st_mtime_ns for path in again.rglob("model.safetensors")}
+    assert files == sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file())
+    assert all((stage / name).read_bytes() == (tmp_path / name).read_bytes() for name in files)
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("model.safetensors")}
     assert len(kept) == 6
-    (again / "selected.parquet").unlink()
-    build_selection(again, *arguments)
-    assert kept == {path: path.stat().st_mtime_ns for path in again.rglob("model.safetensors")}
-    assert (again / "selected.parquet").read_bytes() == (stage / "selected.parquet").read_bytes()
+    (tmp_path / "selected.parquet").unlink()
+    build(tmp_path, pools, side_by_side, 5, progress=False)
+    assert kept == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("model.safetensors")}
+    assert (tmp_path / "selected.parquet").read_bytes() == (stage / "selected.parquet").read_bytes()
 
 
-def test_choose_gives_short_lists_for_short_pools(pools):
+def test_choose_gives_short_lists_for_short_pools(pools, stage):
     rows = pools.rows("test")
     most = int(pools.samples["candidates"].iloc[rows].max()) + 2
-    model = ProfileModel(pools.features.shape[1], "img", 0.9, 0.5, learn_kernel=True)
-    settings = Selection(k=most, profiles=("img",))
-    choices = choose(pools, rows, {Method("dpp", "img", 0): model}, settings, 0, progress=False)
+    variants = [v for name in METHODS for v in METHODS[name].variants(SETTINGS, 5)]
+    choices = choose(pools, rows, open_selectors(variants, stage / "models", SETTINGS, "cpu"), most)
     sizes = pools.samples["candidates"].to_numpy()[rows]
-    assert {method.name for method, choice in choices.items() if choice.relevance} == {
-        "top_k_cosine", "top_k_learned", "dpp",
-    }  # fmt: skip
-    for method, choice in choices.items():
-        assert ((choice.picks >= 0).sum(1) == sizes).all(), method
+    assert {variant.name for variant, choice in choices.items() if choice.relevance is None} == {"k_medoids"}
+    for variant, choice in choices.items():
+        assert ((choice.picks >= 0).sum(1) == sizes).all(), variant
         if choice.relevance:
             assert [len(values) for values in choice.relevance] == sizes.tolist()
             for values, places in zip(choice.relevance, choice.picks, strict=True):
                 falling = np.diff(values[places[places >= 0]]) <= 0
-                assert falling.all() or not method.name.startswith("top_k")
+                assert falling.all() or not variant.name.startswith("top_k")
 
 
-def test_models_trained_side_by_side_are_those_trained_one_after_the_other(city, stage, tmp_path):
-    alone = SETTINGS.model_copy(update={"jobs": 1})
-    build_selection(tmp_path, city.s1, city.images, city.photos, city.reviews, alone, 5, "cpu", progress=False)
-    models = sorted(path.relative_to(stage) for path in stage.rglob("model.safetensors"))
-    assert len(models) == 6
-    assert all((stage / name).read_bytes() == (tmp_path / name).read_bytes() for name in models)
+def test_methods_that_share_a_ranker_rank_once(pools, monkeypatch):
+    towers, calls = Towers(new_model(pools, SETTINGS, "img", 0)), []
+    monkeypatch.setattr(Towers, "__call__", lambda self, batch: calls.append(1) or self.model(batch))
+    three = [Selector(METHODS[name], Variant(name), towers) for name in ("dpp", "top_k_learned", "mmr_learned")]
+    rows = pools.rows("test")
+    choose(pools, rows, three, 3)
+    assert len(calls) == len(list(pools.chunks(rows)))
+
+
+def test_a_method_of_somebody_else_s_is_one_file(pools, tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(
+        "from showcase_utils.selection.methods import Method\n"
+        "from showcase_utils.selection.rankers import Ranker\n"
+        "from showcase_utils.selection.rules import best\n"
+        "class Loudest(Ranker):\n"
+        "    def __call__(self, batch):\n"
+        "        return batch.features[..., 0]\n"
+        "LOUDEST = Method('loudest', Loudest, best)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    settings = Selection(methods=("random", "mine:LOUDEST"), profiles=("img",), shown_method="loudest")
+    build(tmp_path, pools, settings, 0, progress=False)
+    chosen = pd.read_parquet(tmp_path / "chosen.parquet")
+    row = pools.row(chosen["review_id"][0])
+    first = pools.features[pools.candidates[row], 0].argmax()
+    assert chosen["image_ids"][0][0] == pools.ids(row, np.array([first]))[0]
+    assert set(pd.read_parquet(tmp_path / "scores.parquet")["method"]) == {"random", "loudest"}
+    del sys.modules["mine"]
+    with pytest.raises(ValueError, match="no 'elvis'"):
+        methods_of(Selection(methods=("elvis",)))
 
 
 def test_what_learns_nothing_knows_nothing_of_the_trained_kernel(pools):
-    rows = pools.rows("test")
-    settings = Selection(profiles=("img",))
-    found = []
-    for sigma in (0.1, 3.0):
-        model = ProfileModel(pools.features.shape[1], "img", 0.9, sigma, learn_kernel=True)
-        choices = choose(pools, rows, {Method("dpp", "img", 0): model}, settings, 0, progress=False)
-        found.append(choices[Method("dpp_untrained", "img")].picks)
-    assert (found[0] == found[1]).all()
+    row = pools.rows("test")[:1]
+    cosine = open_selectors([Variant("dpp_cosine", "img")], Path(), SETTINGS, "cpu")[0]
+    assert (cosine.ranker.alpha, cosine.ranker.sigma) == (SETTINGS.alpha, SETTINGS.sigma)
+    assert torch.isfinite(cosine.ranking(pools.batch(row)).relevance).all()
+
+
+def test_the_same_sets_for_all_are_seen(stage):
+    table = pd.read_csv(stage / "sameness.csv").groupby("method")[["top_set", "overlap"]].mean()
+    assert table.loc["k_medoids"].tolist() == [1, 1]  # knows no user
+    assert table.loc["random", "top_set"] < 0.3 and table.loc["random", "overlap"] < 0.2
+    assert table.loc["random", "overlap"] < table.loc["dpp", "overlap"] < 1

@@ -193,20 +193,20 @@ def test_exact_map_is_enumeration_and_bounds_greedy():
 
 def test_theta_goes_from_diversity_to_relevance():
     relevance, features = torch.tensor([2.0, 1.9, 0.5, -1.0]), torch.eye(4)[[0, 0, 1, 2]]
-    relevance_only = dpp.kernel(dpp.trade_off(relevance, 0.98), features, 0.9, 0.5)
+    relevance_only = dpp.kernel(dpp.quality(relevance, 0.98), features, 0.9, 0.5)
     assert dpp.greedy_map(relevance_only, 2).tolist() == [0, 1]
-    assert dpp.greedy_map(dpp.kernel(dpp.trade_off(relevance, 0.5), features, 0.9, 0.5), 2).tolist() == [0, 2]
-    torch.testing.assert_close(dpp.trade_off(relevance, 0.5), (relevance.double() / 2).exp())
-    torch.testing.assert_close(dpp.trade_off(relevance, 0.0), torch.ones(4).double())
+    assert dpp.greedy_map(dpp.kernel(dpp.quality(relevance, 0.5), features, 0.9, 0.5), 2).tolist() == [0, 2]
+    torch.testing.assert_close(dpp.quality(relevance, 0.5), (relevance.double() / 2).exp())
+    torch.testing.assert_close(dpp.quality(relevance, 0.0), torch.ones(4).double())
     with pytest.raises(ValueError, match="theta = 1"):
-        dpp.trade_off(relevance, 1)
+        dpp.quality(relevance, 1)
 
 
 @pytest.mark.parametrize("theta", [0.98, 0.995, 0.9999])
 @pytest.mark.parametrize("shift", [-6.0, 0.0, 6.0])
 def test_theta_close_to_one_ranks_by_relevance_whatever_its_level(theta, shift):
     relevance = torch.tensor([[-1.0, 2.0, 0.0, 1.5, -3.0], [0.1, 0.2, 0.0, 0.3, 0.4]]) + shift
-    picks = dpp.greedy_map(dpp.kernel(dpp.trade_off(relevance, theta), torch.eye(5).expand(2, 5, 5), 0.9, 0.5), 5)
+    picks = dpp.greedy_map(dpp.kernel(dpp.quality(relevance, theta), torch.eye(5).expand(2, 5, 5), 0.9, 0.5), 5)
     assert picks.tolist() == [[1, 3, 2, 0, 4], [4, 3, 1, 0, 2]]
 
 

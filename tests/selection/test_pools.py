@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 
-from showcase_utils.selection.pools import build_pools
+from showcase_utils.selection.pools import PoolBatch, build_pools
 
 
 def test_candidates_are_the_photos_of_the_business(city, pools):
@@ -31,10 +32,13 @@ def test_history_is_of_other_businesses_only(city, pools):
         past = [business[i] for i in pools.photo_ids[pools.history_photos[row]]]
         assert sample.business_id not in past and len(past) == sample.history_photos > 0
         others = reviews[(reviews["user_id"] == sample.user_id) & (reviews["business_id"] != sample.business_id)]
-        expected = city.reviews[others.index.tolist()].mean(0)
-        np.testing.assert_allclose(pools.text_profiles[row], expected, atol=1e-6)
-        images = city.photos[[i for ids in others["image_ids"] for i in ids]].mean(0)
-        np.testing.assert_allclose(pools.image_profiles[row], images, atol=1e-6)
+        assert pools.text_ids[pools.history_texts[row]].tolist() == others.index.tolist()
+        np.testing.assert_array_equal(pools.texts[pools.history_texts[row]], city.reviews[others.index.tolist()])
+        images = [i for ids in others["image_ids"] for i in sorted(ids)][:10]
+        assert pools.photo_ids[pools.history_photos[row]].tolist() == images
+        batch = pools.batch([row])
+        np.testing.assert_allclose(batch.image_profile[0], city.photos[images].mean(0), atol=1e-6)
+        np.testing.assert_allclose(batch.text_profile[0], city.reviews[others.index.tolist()].mean(0), atol=1e-6)
 
 
 def test_a_repeat_visit_and_a_shared_photo_do_not_leak(city):
@@ -45,7 +49,7 @@ def test_a_repeat_visit_and_a_shared_photo_do_not_leak(city):
     again = first.copy()
     again["review_id"], again["image_ids"] = f"{first['review_id']}_2", [first["image_ids"][0]]
     s1.loc[len(s1)] = again
-    pools = build_pools(s1, city.images, city.photos, city.reviews, 10)
+    pools = city.pools(s1=s1)
     for review_id in (first["review_id"], again["review_id"]):
         row = pools.row(review_id)
         assert first["image_ids"][0] not in pools.photo_ids[pools.history_photos[row]]
@@ -53,13 +57,14 @@ def test_a_repeat_visit_and_a_shared_photo_do_not_leak(city):
 
 def test_unknown_users_have_zero_profiles(city):
     one = city.s1.groupby("user_id").head(1)
-    lonely = build_pools(one, city.images, city.photos, city.reviews, 10)
+    lonely = city.pools(s1=one)
     assert (lonely.samples["history"] == 0).all()
-    assert not lonely.image_profiles.any() and not lonely.text_profiles.any()
+    batch = lonely.batch(lonely.rows("test"))
+    assert batch.past_photos.shape[1] == 0 and not batch.image_profile.any() and not batch.text_profile.any()
 
 
 def test_limit_bounds_the_profile(city):
-    few = build_pools(city.s1, city.images, city.photos, city.reviews, limit=1)
+    few = city.pools(limit=1)
     assert few.samples["history"].max() == 1 and few.samples["history_photos"].max() == 1
 
 
@@ -68,12 +73,12 @@ def test_photos_that_are_gone_or_not_encoded_are_left_out_and_counted(city):
     images.loc[0, "status"] = "expired"
     lost = images.loc[1, "image_id"]
     photos = type(city.photos)({i: row for i, row in city.photos.items() if i != lost})
-    pools = build_pools(city.s1, images, photos, city.reviews, 10)
+    pools = city.pools(images=images, photos=photos)
     assert pools.left_out["photos not available"] == 1 and pools.left_out["photos without features"] == 1
     assert {images.loc[0, "image_id"], lost}.isdisjoint(pools.photo_ids)
     images["status"] = "expired"
     with pytest.raises(ValueError, match="no review"):
-        build_pools(city.s1, images, photos, city.reviews, 10)
+        city.pools(images=images, photos=photos)
 
 
 def test_batches_pad_and_chunks_bound_the_memory(pools):
@@ -92,6 +97,29 @@ def test_batches_pad_and_chunks_bound_the_memory(pools):
 
 def test_missing_columns_and_reviews_are_named(city, pools):
     with pytest.raises(ValueError, match="split"):
-        build_pools(city.s1.drop(columns="split"), city.images, city.photos, city.reviews, 10)
+        build_pools(city.s1.drop(columns="split"), city.images, {}, city.photos, city.reviews, 10)
     with pytest.raises(KeyError, match="nobody"):
         pools.row("nobody")
+
+
+def test_a_whole_pool_has_the_photos_of_every_split(city, pools):
+    whole = pools.whole()
+    for row in pools.rows("train")[:20]:
+        posted = city.s1[city.s1["business_id"] == pools.samples["business_id"][row]].explode("image_ids")
+        assert whole.ids(row, np.arange(len(whole.candidates[row]))) == sorted(posted["image_ids"])
+        assert whole.ids(row, whole.relevant[row]) == pools.ids(row, pools.relevant[row])
+
+
+def test_a_batch_of_anybody_s_features_is_that_of_the_pools(pools):
+    rows = pools.rows("test")[:5]
+    known = pools.batch(rows)
+    anybody = PoolBatch.of(
+        [pools.features[pools.candidates[row]] for row in rows],
+        [pools.features[pools.history_photos[row]] for row in rows],
+        [pools.texts[pools.history_texts[row]] for row in rows],
+    )
+    there = known.present
+    assert torch.equal(anybody.present, there) and not anybody.chosen.any()
+    assert torch.equal(anybody.features[there], known.features[there])
+    assert torch.equal(anybody.image_profile, known.image_profile)
+    assert torch.equal(anybody.text_profile, known.text_profile)

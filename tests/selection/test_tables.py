@@ -47,6 +47,7 @@ def test_only_evaluable_samples_of_the_split_count():
     assert set(kept["split"]) == {"test"} and "test3_0" not in set(kept["review_id"])
 
 
+@pytest.mark.slow
 def test_intervals_cover_at_their_rate_although_a_user_s_samples_hang_together():
     covered = 0
     for seed in range(100):

@@ -1,16 +1,24 @@
-"""The profile model: how relevant a candidate photo is to a user (paper, section 4.1)."""
+"""The paper's ranker: two towers, trained by the likelihood of a DPP (paper, section 4.1), or by BRIE's loss."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import ClassVar, Self
 
+import numpy as np
+import pandas as pd
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from showcase_utils.config import Selection
 from showcase_utils.selection import dpp
-from showcase_utils.selection.pools import Batch
+from showcase_utils.selection.chosen import widest_profile
+from showcase_utils.selection.pools import PoolBatch, Pools
+from showcase_utils.selection.rankers import Ranker
+from showcase_utils.selection.training import HISTORY, Loss, Schedule, fit
 
 PROFILES = ("img", "text", "img+text")
 WEIGHTS, CONFIG = "model.safetensors", "model.json"
@@ -59,7 +67,7 @@ class ProfileModel(nn.Module):
     def sigma(self) -> Tensor:
         return self.log_sigma.exp()
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: PoolBatch) -> Tensor:
         """Relevance r of every candidate, (B, n); of padding too, to be masked by ``batch.present``."""
         parts = {"img": batch.image_profile, "text": batch.text_profile}
         profile = [self.inputs[part](parts[part]) for part in self.profile.split("+")]
@@ -67,9 +75,9 @@ class ProfileModel(nn.Module):
         photos = self.photo(self.inputs["photo"](batch.photos))  # (U, d/4)
         return (users.unsqueeze(1) * photos[batch.position]).sum(-1) + self.bias
 
-    def kernel(self, batch: Batch, theta: float = 0.5) -> Tensor:
+    def kernel(self, batch: PoolBatch, theta: float = 0.5) -> Tensor:
         """The DPP kernel L of every sample, (B, n, n); θ = ½ is the one that is trained."""
-        return dpp.kernel(dpp.trade_off(self(batch), theta), batch.features, self.alpha, self.sigma)
+        return dpp.kernel(dpp.quality(self(batch), theta), batch.features, self.alpha, self.sigma)
 
     def save_pretrained(self, folder: Path) -> None:
         """Write weights (safetensors) and shape (JSON) into a folder."""
@@ -114,3 +122,91 @@ def _tower(inputs: int, dim: int) -> nn.Sequential:
     for before, after in zip(widths, widths[1:], strict=False):
         layers += [nn.Linear(before, after), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
+
+
+def dpp_loss(model: ProfileModel, batch: PoolBatch) -> Tensor:
+    """Negative log-likelihood of the user's own photos among the candidates, (B,): log det(L + I) − log det L_Y."""
+    loss = -dpp.log_likelihood(model.kernel(batch), batch.chosen, batch.present, check=False)
+    if torch.isinf(loss).any():
+        raise ValueError("a user posted the same picture twice, which α = 1 makes impossible: set selection.alpha < 1")
+    return loss
+
+
+def bpr_loss(model: ProfileModel, batch: PoolBatch) -> Tensor:
+    """Mean of −log σ(r_i − r_j) over own photos i and others' photos j of the pool, (B,).
+
+    The loss of BRIE (Paz-Ruza et al. 2024). BRIE scores an embedding of the user's id against the photo; here the
+    users of the splits are disjoint, so such embeddings would be untrained at test, and our towers take their place.
+    """
+    relevance = model(batch)
+    most = int(batch.chosen.sum(-1).max())
+    first = (~batch.chosen).to(torch.uint8).argsort(dim=-1, stable=True)[:, :most]  # (B, m) own photos
+    pairs = batch.chosen.gather(-1, first).unsqueeze(-1) & (batch.present & ~batch.chosen).unsqueeze(-2)  # (B, m, n)
+    loss = -F.logsigmoid(relevance.gather(-1, first).unsqueeze(-1) - relevance.unsqueeze(-2))
+    return (loss * pairs).sum((-1, -2)) / pairs.sum((-1, -2))
+
+
+def new_model(pools: Pools, settings: Selection, profile: str, seed: int) -> ProfileModel:
+    """An untrained model; the same seed gives the same weights. Its b is the log-odds of a candidate to be posted."""
+    rows = pools.rows("train", informative=True)
+    known = pools.samples.iloc[rows]
+    posted, pool = known["relevant"].sum(), known["candidates"].sum()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = ProfileModel(
+            pools.features.shape[1],
+            profile,
+            settings.alpha,
+            settings.sigma,
+            settings.learn_kernel,
+            log_odds=float(np.log(posted / (pool - posted))),
+        )
+    seen = np.unique(np.concatenate([pools.candidates[row] for row in rows]))
+    photos = [pools.features[past].mean(0) for row in rows if len(past := pools.history_photos[row])]
+    texts = [pools.texts[past].mean(0) for row in rows if len(past := pools.history_texts[row])]
+    sources = {"photo": pools.features[seen], "img": np.array(photos), "text": np.array(texts)}
+    for name, layer in model.inputs.items():
+        layer.fit(torch.from_numpy(sources[name]))
+    return model
+
+
+class Towers(Ranker):
+    """The towers with their α and σ, trained by maximum likelihood (`dpp_loss`)."""
+
+    seeded = learns = True
+    loss: ClassVar[Loss] = staticmethod(dpp_loss)
+
+    def __init__(self, model: ProfileModel) -> None:
+        self.model, self.profile = model, model.profile
+        self.alpha, self.sigma = model.alpha.detach(), model.sigma.detach()
+
+    @torch.no_grad()
+    def __call__(self, batch: PoolBatch) -> Tensor:
+        return self.model(batch)
+
+    @classmethod
+    def train(
+        cls, folder: Path, pools: Pools, settings: Selection, profile: str, seed: int, device: str | torch.device
+    ) -> pd.DataFrame:
+        if not (folder / HISTORY).is_file():
+            model = new_model(pools, settings, profile, seed).to(device)
+            table = fit(model, cls.loss, pools, Schedule.of(settings), seed, f"{cls.__name__.lower()} {profile}")
+            model.save_pretrained(folder)
+            part = folder / f"{HISTORY}.part"  # written last and renamed, so its presence means the model is whole
+            table.to_csv(part, index=False, float_format="%.6g")
+            part.rename(folder / HISTORY)
+        return pd.read_csv(folder / HISTORY)
+
+    @classmethod
+    def open(cls, folder: Path, settings: Selection, profile: str, seed: int, device: str | torch.device) -> Self:
+        return cls(ProfileModel.from_pretrained(folder, device))
+
+
+class BprTowers(Towers):
+    """The same towers, of the widest profile, trained by BRIE's pairwise loss."""
+
+    loss = staticmethod(bpr_loss)
+
+    @classmethod
+    def profiles(cls, settings: Selection) -> tuple[str, ...]:
+        return (widest_profile(settings),)

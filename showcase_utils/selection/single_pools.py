@@ -11,14 +11,15 @@ import pandas as pd
 import torch
 
 from showcase_utils.selection import dpp
-from showcase_utils.selection.build import THETAS
+from showcase_utils.selection.curves import THETAS
+from showcase_utils.selection.methods import MODELS
 from showcase_utils.selection.pools import Pools
-from showcase_utils.selection.profile import ProfileModel
+from showcase_utils.selection.towers import ProfileModel
 
 
 def load_model(stage: Path, profile: str, seed: int) -> ProfileModel:
     """The trained model of a profile and seed. Raises ``FileNotFoundError`` if the stage holds none."""
-    return ProfileModel.from_pretrained(stage / "models" / f"{profile}-{seed}")
+    return ProfileModel.from_pretrained(stage / MODELS / f"towers-{profile}-{seed}")
 
 
 def shared_business(pools: Pools, k: int, users: int = 4, split: str = "test") -> np.ndarray:

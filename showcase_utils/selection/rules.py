@@ -1,48 +1,68 @@
-"""What the learned DPP is compared with. Each gives picks [B, k] in order, −1 where fewer than k candidates exist."""
+"""How k photos are chosen from a pool whose candidates are ranked.
+
+Picks are [B, k], in order, −1 where fewer than k candidates exist.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from showcase_utils.selection.pools import Batch
+from showcase_utils.selection import dpp
+from showcase_utils.selection.pools import PoolBatch
 
 SWAPS = 100  # bound on the swaps of k-medoids; pools of hundreds of photos converge in a few dozen
 
 
-def cosine_relevance(batch: Batch, profile: str) -> Tensor:
-    """Cosine of every candidate to the user's profile, (B, n); nothing is learned, and popularity plays no part.
+@dataclass(frozen=True)
+class Ranking:
+    """A batch whose candidates are ranked by ``relevance`` (B, n), with the α and σ of the kernel beside it."""
 
-    ``profile`` img, text, or img+text (the mean of both directions). A user without the profile asked for gets the
-    mean of the pool in its place, so the most typical photos of the business come first.
-    """
-    parts = {"img": batch.image_profile, "text": batch.text_profile}
-    direction = sum(F.normalize(parts[part], dim=-1) for part in profile.split("+"))
-    features = F.normalize(batch.features, dim=-1)
-    typical = (features * batch.present.unsqueeze(-1)).sum(1)
-    known = direction.abs().sum(-1, keepdim=True) > 0
-    direction = F.normalize(torch.where(known, direction, typical), dim=-1)
-    return (features @ direction.unsqueeze(-1)).squeeze(-1)
+    batch: PoolBatch
+    relevance: Tensor
+    alpha: float | Tensor
+    sigma: float | Tensor
+
+    @cached_property
+    def similarity(self) -> Tensor:
+        """The kernel S of photos that are all of quality 1, (B, n, n): the same for every θ."""
+        return dpp.kernel(torch.ones_like(self.relevance), self.batch.features, self.alpha, self.sigma)
 
 
-def standardised(relevance: Tensor, present: Tensor) -> Tensor:
-    """Zero mean and unit variance within each pool, (B, n): a scale on which θ means something for any relevance."""
-    count = present.sum(-1, keepdim=True)
-    centred = (relevance - (relevance * present).sum(-1, keepdim=True) / count) * present
-    deviation = ((centred**2).sum(-1, keepdim=True) / count).sqrt()
-    return centred / deviation.clamp(min=1e-6)
+Rule = Callable[[Ranking, int, float], Tensor]  # ranking, k, θ to picks [B, k]
+
+
+def best(ranking: Ranking, k: int, theta: float) -> Tensor:
+    """The k most relevant, whatever θ."""
+    return top_k(ranking.relevance, ranking.batch.present, k)
+
+
+def by_dpp(ranking: Ranking, k: int, theta: float) -> Tensor:
+    """Greedy MAP on Diag(q) S Diag(q) with q = e^{a r}; θ = ½ is the kernel that is trained."""
+    q = dpp.quality(ranking.relevance, theta)
+    L = q.unsqueeze(-1) * ranking.similarity * q.unsqueeze(-2)
+    return dpp.greedy_map(L, k, ranking.batch.present, check=False)
+
+
+def by_mmr(ranking: Ranking, k: int, theta: float) -> Tensor:
+    """Maximal marginal relevance with θ as its weight."""
+    return mmr(ranking.relevance, ranking.batch.features, ranking.batch.present, k, theta)
+
+
+def by_medoids(ranking: Ranking, k: int, theta: float) -> Tensor:
+    """The centres of the pool's clusters, whatever the relevance."""
+    return k_medoids(ranking.batch.features, ranking.batch.present, k)
 
 
 def top_k(relevance: Tensor, present: Tensor, k: int) -> Tensor:
     """The k most relevant candidates; ties go to the lower index."""
     order = relevance.masked_fill(~present, -torch.inf).sort(dim=-1, descending=True, stable=True).indices
     return _padded(order, present, k)
-
-
-def random_picks(present: Tensor, k: int, generator: torch.Generator) -> Tensor:
-    """k candidates uniformly at random, without replacement."""
-    return top_k(torch.rand(present.shape, generator=generator).to(present.device), present, k)
 
 
 def mmr(relevance: Tensor, features: Tensor, present: Tensor, k: int, theta: float) -> Tensor:
@@ -109,11 +129,6 @@ def k_medoids(features: Tensor, present: Tensor, k: int) -> Tensor:
     size = member.sum(1).masked_fill(chosen < 0, -1)
     chosen = chosen.gather(-1, size.sort(dim=-1, descending=True, stable=True).indices)
     return F.pad(chosen, (0, k - chosen.shape[1]), value=-1)
-
-
-def oracle(batch: Batch, k: int) -> Tensor:
-    """The photos the user really posted, then others: the ceiling, since only it knows the truth."""
-    return top_k(batch.chosen.float(), batch.present, k)
 
 
 def _padded(order: Tensor, present: Tensor, k: int) -> Tensor:

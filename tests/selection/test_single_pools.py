@@ -6,8 +6,8 @@ import torch
 
 from showcase_utils.config import Selection
 from showcase_utils.selection import dpp
-from showcase_utils.selection.inspection import greedy_to_exact, kernel_of, over_theta, photo_paths, shared_business
-from showcase_utils.selection.training import new_model
+from showcase_utils.selection.single_pools import greedy_to_exact, kernel_of, over_theta, photo_paths, shared_business
+from showcase_utils.selection.towers import new_model
 
 
 @pytest.fixture(scope="module")
