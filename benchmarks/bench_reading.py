@@ -91,11 +91,11 @@ def stage(path: Path, photos: Path | None) -> int:
     import pyarrow.parquet
 
     from showcase_utils.config import Data
-    from showcase_utils.data.build import build_data
+    from showcase_utils.data.build import write_data
     from showcase_utils.data.statistics import counts
 
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        build_data(Path(folder), path, photos, Data(), progress=False)
+        write_data(Path(folder), path, photos, Data(), progress=False)
         for name in ("reviews.parquet", "s1.parquet"):
             counts(Path(folder) / name)
         return pyarrow.parquet.read_metadata(Path(folder) / "reviews.parquet").num_rows

@@ -31,7 +31,7 @@ from showcase_utils.data.frames import (
     without_cycle_collector,
 )
 from showcase_utils.data.gest import batches
-from showcase_utils.data.leaks import STOPPING, digests, find_leaks, history_entries, leaks, published_entries
+from showcase_utils.data.leaks import STOPPING, count_leaks, digests, find_leaks, history_entries, published_entries
 from showcase_utils.photos.folder import PhotoFolder, usable_ids
 
 
@@ -63,20 +63,22 @@ def write_data(
     Raises ``RuntimeError`` if a history gives its own target away, ``ValueError`` if no review is left, and what
     reading raises.
     """
-    splits = _read(out, reviews_path, images_folder, progress)
+    published = _read(out, reviews_path, images_folder, progress)
     _refuse_no_rows(out, reviews_path)
-    s1 = _filter(out, 1 if len(splits) else settings.min_reviews_per_user)
+    s1 = _filter(out, 1 if len(published) else settings.min_reviews_per_user)
     if s1.empty:
         _refuse_nothing(out, reviews_path, images_folder)
     texts = load_reviews(out / "reviews.parquet", columns=["review_id", "text"], reviews=s1["review_id"])
     s1.insert(REVIEW_SCHEMA.get_field_index("text"), "text", texts["text"].array)
     del texts
     by_user = split_users(s1["user_id"], settings.split)
-    s1["split"] = s1["review_id"].map(splits["split"]) if len(splits) else s1["user_id"].map(by_user)
+    s1["split"] = s1["review_id"].map(published["split"]) if len(published) else s1["user_id"].map(by_user)
     save_reviews(s1, out / "s1.parquet")
     histories = history(s1)
     pq.write_table(pa.table([histories.index, histories], HISTORY_SCHEMA), out / "histories.parquet")
-    _check_leaks(out, reviews_path, s1, histories, splits)
+    if len(published):
+        published.reset_index().to_parquet(out / "published.parquet", index=False)
+    _check_leaks(out, reviews_path, s1, histories, published)
     pa.default_memory_pool().release_unused()  # a notebook goes on in this process
 
 
@@ -110,7 +112,7 @@ def _read(out: Path, reviews_path: Path, images_folder: Path | None, progress: b
             f"{images_folder}: no photo in it, none called {{image_id}}.jpg: `showcase download gest --images` fetches "
             "them, --adopt takes over a folder or tar of them; without data.images none are looked for"
         )
-    listed: set[int] = set()  # hashes of ids, half the memory; two ids of one hash are not to be expected
+    listed: set[int] = set()
     review_ids, splits, histories = [], [], []
     with (
         pq.ParquetWriter(out / "reviews.parquet", REVIEW_SCHEMA) as reviews,
@@ -123,13 +125,10 @@ def _read(out: Path, reviews_path: Path, images_folder: Path | None, progress: b
             reviews.write_table(batch.review_table().append_column(REVIEW_SCHEMA.field("image_ids"), ids))
             if batch.rejects:
                 rejects.write_table(batch.reject_table())
-            new: dict[str, tuple[str, str, str, str]] = {}
-            for photo in batch.photos():
-                if hash(photo[0]) not in listed:
-                    new.setdefault(photo[0], photo)
-            listed.update(map(hash, new))
-            found = [("unchecked", "")] * len(new) if folder is None else folder.statuses(list(new))
-            rows = [(*photo, path, status) for photo, (status, path) in zip(new.values(), found, strict=True)]
+            photos = batch.new_photos(listed)
+            image_ids = [photo[0] for photo in photos]
+            found = [("unchecked", "")] * len(photos) if folder is None else folder.statuses(image_ids)
+            rows = [(*photo, path, status) for photo, (status, path) in zip(photos, found, strict=True)]
             images.write_table(to_table(rows, IMAGE_SCHEMA))
             if batch.splits:
                 review_ids += batch.review_ids
@@ -157,10 +156,10 @@ def _refuse_nothing(out: Path, path: Path, images_folder: Path | None) -> None:
     """Raises ``ValueError``: nothing could follow, so say what became of rows and photos."""
     accepted = pq.read_metadata(out / "reviews.parquet").num_rows
     photos = pq.read_table(out / "images.parquet", columns=["status"])["status"].to_pandas().value_counts()
-    place = f" in {images_folder}: `showcase download gest --images` fetches them" if images_folder else ""
+    searched = f" in {images_folder}: `showcase download gest --images` fetches them" if images_folder else ""
     raise ValueError(
         f"{path}: no review is left of {accepted}, for want of users with several reviews (lower "
-        f"data.min_reviews_per_user) or of photos ({_listed(photos)}){place}"
+        f"data.min_reviews_per_user) or of photos ({_listed(photos)}){searched}"
     )
 
 
@@ -169,22 +168,20 @@ def _listed(numbers: pd.Series) -> str:
 
 
 def _check_leaks(out: Path, path: Path, s1: pd.DataFrame, histories: pd.Series, published: pd.DataFrame) -> None:
-    """Look for leaks in our histories, and in the published ones if there are any, and write what was found."""
-    said = digests(s1["text"])  # from Arrow memory, without a list of all texts
-    entries = history_entries(histories, s1, said)
-    found = [leaks(s1, entries, said).assign(histories="ours")]
+    """Write what leaks from our histories and from the published ones. Raises ``RuntimeError`` if ours give targets."""
+    texts = digests(s1["text"])  # from Arrow memory, without a list of all texts
+    entries = history_entries(histories, s1, texts)
+    leaks = find_leaks(s1, entries, texts)
+    tables = [count_leaks(leaks).assign(histories="ours")]
     if len(published):
-        published.reset_index().to_parquet(out / "published.parquet", index=False)
-        told = published.loc[s1["review_id"], "history"]
-        found.append(leaks(s1, published_entries(told), said).assign(histories="published"))
-    pd.concat(found)[["histories", "leak", "rows", "share"]].to_csv(out / "leaks.csv", index=False)
-    if not found[0].set_index("leak").loc[list(STOPPING), "rows"].any():
-        return
-    touched = {leak: s1["review_id"][rows] for leak, rows in find_leaks(s1, entries, said).items() if leak in STOPPING}
-    some = {leak: f"{len(ids)} reviews, {', '.join(ids.head(3))}" for leak, ids in touched.items() if len(ids)}
-    raise RuntimeError(
-        f"{path}: histories give their own target away: "
-        + "; ".join(f"{leak}: {ids}" for leak, ids in some.items())
-        + f". All counts are in {out / 'leaks.csv'}. This is a fault of filtering.history, not of the file: report it "
-        "with these reviews; without them in data.reviews the stage can be built"
-    )
+        theirs = published_entries(published.loc[s1["review_id"], "history"])
+        tables.append(count_leaks(find_leaks(s1, theirs, texts)).assign(histories="published"))
+    pd.concat(tables)[["histories", "leak", "rows", "share"]].to_csv(out / "leaks.csv", index=False)
+    touched = {leak: s1["review_id"][leaks[leak]] for leak in STOPPING if leaks[leak].any()}
+    if touched:
+        raise RuntimeError(
+            f"{path}: histories give their own target away: "
+            + "; ".join(f"{leak}: {len(ids)} reviews, {', '.join(ids.head(3))}" for leak, ids in touched.items())
+            + f". All counts are in {out / 'leaks.csv'}. This is a fault of filtering.history, not of the file: report "
+            "it with these reviews; without them in data.reviews the stage can be built"
+        )

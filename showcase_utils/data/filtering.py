@@ -72,8 +72,8 @@ def split_users(user_ids: Iterable[str], fractions: Sequence[float] = (0.8, 0.1,
         raise ValueError(f"fractions {tuple(fractions)}: three positive numbers are needed, for train, val and test")
     train, val, test = (fraction / sum(fractions) for fraction in fractions)
     users = pd.Series(user_ids, dtype="str").drop_duplicates().tolist()
-    places = [int.from_bytes(blake2b(user.encode(), digest_size=8).digest()) / 2**64 for user in users]
-    splits = ["train" if place < train else "val" if place < train + val else "test" for place in places]
+    draws = [int.from_bytes(blake2b(user.encode(), digest_size=8).digest()) / 2**64 for user in users]
+    splits = ["train" if draw < train else "val" if draw < train + val else "test" for draw in draws]
     return pd.Series(splits, index=pd.Index(users, name="user_id"), name="split", dtype="str")
 
 

@@ -1,7 +1,6 @@
-"""The check that no history gives a target away, written apart from the histories that it checks.
+"""The check that no history gives a target away.
 
-``filtering.history`` compares letters; the check compares *words*: it takes a text apart in another way and shares no
-code with the builder, so that a fault there shows here.
+It shares no code with ``filtering.history``, which it checks: that one compares letters, this one words.
 """
 
 from __future__ import annotations
@@ -23,90 +22,87 @@ _MARK = re.compile(r"\(translated by google\)|\(original\)", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+")
 
 
-def history_entries(histories: pd.Series, reviews: pd.DataFrame, said: pd.DataFrame | None = None) -> pd.DataFrame:
+def history_entries(histories: pd.Series, reviews: pd.DataFrame, texts: pd.DataFrame) -> pd.DataFrame:
     """Histories in long form, for ``find_leaks``: one row per history review of a sample.
 
-    ``histories``: lists of review ids, one per row of ``reviews`` as ``filtering.history`` gives them. Columns:
-    ``sample``, the position of the sample; ``business_id``; ``image_ids``, with those that are gone; and what
-    ``digests`` says of the text. ``said``: the ``digests`` of all texts, where they are at hand.
+    ``histories``: lists of review ids, one per row of ``reviews`` as ``filtering.history`` gives them; ``texts``: the
+    ``digests`` of ``reviews``. Columns: ``sample``, the position of the sample; ``business_id``; ``image_ids``, with
+    those that are gone; and those of ``texts``.
     """
-    told = [review_id for known in histories for review_id in known]
-    place = {review_id: number for number, review_id in enumerate(reviews["review_id"].tolist())}
-    position = np.array([place[review_id] for review_id in told], dtype=np.int64)
-    said = digests(reviews["text"].tolist()) if said is None else said
+    position_of = {review_id: position for position, review_id in enumerate(reviews["review_id"].tolist())}
+    positions = np.array([position_of[review_id] for ids in histories for review_id in ids], dtype=np.int64)
     return (
-        said.iloc[position]
+        texts.iloc[positions]
         .reset_index(drop=True)
         .assign(
-            sample=np.repeat(np.arange(len(histories)), [len(known) for known in histories]),
-            business_id=reviews["business_id"].array.take(position),
-            image_ids=_all_photos(reviews)[position],
+            sample=np.repeat(np.arange(len(histories)), [len(ids) for ids in histories]),
+            business_id=reviews["business_id"].array.take(positions),
+            image_ids=_all_photos(reviews)[positions],
         )
     )
 
 
 def published_entries(histories: pd.Series) -> pd.DataFrame:
-    """The same for histories of ``filter_all_t.json``: lists of ``[review_id, text]``, in which photos are not told."""
-    told = [pair for pairs in histories for pair in pairs]
-    return digests([text for _, text in told]).assign(
+    """The same for histories of ``filter_all_t.json``: lists of ``[review_id, text]``, without photos."""
+    pairs = [pair for pairs in histories for pair in pairs]
+    return digests([text for _, text in pairs]).assign(
         sample=np.repeat(np.arange(len(histories)), [len(pairs) for pairs in histories]),
-        business_id=pd.array([review_id.rpartition("_")[2] for review_id, _ in told], dtype="str"),
-        image_ids=pd.Series([[] for _ in told], dtype="object"),
+        business_id=pd.array([review_id.rpartition("_")[2] for review_id, _ in pairs], dtype="str"),
+        image_ids=pd.Series([[] for _ in pairs], dtype="object"),
     )
 
 
-def find_leaks(samples: pd.DataFrame, entries: pd.DataFrame, said: pd.DataFrame | None = None) -> dict[str, np.ndarray]:
+def find_leaks(samples: pd.DataFrame, entries: pd.DataFrame, texts: pd.DataFrame) -> dict[str, np.ndarray]:
     """Which samples a history gives away, by kind of leak: booleans [samples].
 
-    ``samples``: a reviews frame, with ``split`` if it has one. ``entries``: ``history_entries`` or
-    ``published_entries`` of them. ``said``: the ``digests`` of their texts, where they are at hand. The kinds of
-    ``STOPPING`` give a sample its own target. ``text in the history of another split`` lets training read what a test
-    asks for, ``same text in another split`` asks for what training taught. ``text in another history`` is what
-    leave-one-out histories do by their nature. All but the first three look at texts of at least ``CHANCE_WORDS``
-    words.
+    ``samples``: a reviews frame, with ``split`` if it has one; ``texts``: the ``digests`` of it; ``entries``:
+    ``history_entries`` or ``published_entries`` of it. The kinds of ``STOPPING`` give a sample its own target. ``text
+    in the history of another split`` lets training read what a test asks for, ``same text in another split`` asks for
+    what training taught. ``text in another history`` is what leave-one-out histories do by their nature. All but the
+    first three look at texts of at least ``CHANCE_WORDS`` words.
     """
     split = samples["split"] if "split" in samples else pd.Series("", index=samples.index, dtype="str")
-    said, owner = digests(samples["text"].tolist()) if said is None else said, entries["sample"].to_numpy()
-    own = said.iloc[owner].reset_index(drop=True)
-    versions = ("text", "translation")
-    same_text = np.any([own[one].to_numpy() == entries[other].to_numpy() for one in versions for other in versions], 0)
+    sample = entries["sample"].to_numpy()
+    target = texts.iloc[sample].reset_index(drop=True)  # the text that each history review must not be
+    halves = ("text", "translation")
+    same_text = np.any([target[one].to_numpy() == entries[other].to_numpy() for one in halves for other in halves], 0)
     with without_cycle_collector():
-        pairs = zip(_all_photos(samples)[owner], entries["image_ids"], strict=True)
-        same_photo = [not set(ids).isdisjoint(others) for ids, others in pairs]
-    same_business = np.asarray(entries["business_id"].array == samples["business_id"].array.take(owner), dtype=bool)
+        pairs = zip(_all_photos(samples)[sample], entries["image_ids"], strict=True)
+        same_photo = np.array([not set(ids).isdisjoint(others) for ids, others in pairs], dtype=bool)
+    same_business = np.asarray(entries["business_id"].array == samples["business_id"].array.take(sample), dtype=bool)
+    shuffled = (target["words"].to_numpy() == entries["words"].to_numpy()) & ~same_text
 
-    long = said["long"].to_numpy()
-    read, elsewhere, again = (np.zeros(len(samples), dtype=bool) for _ in range(3))
+    in_histories, in_histories_elsewhere, in_texts_elsewhere = (np.zeros(len(samples), dtype=bool) for _ in range(3))
     for name in split.unique():
         inside = (split == name).to_numpy()
-        told = _told(said, entries[inside[owner]])
-        read |= told
-        elsewhere |= ~inside & told
-        again |= ~inside & _told(said, said[inside])
+        found = _is_among(texts, entries[inside[sample]])
+        in_histories |= found
+        in_histories_elsewhere |= found & ~inside
+        in_texts_elsewhere |= _is_among(texts, texts[inside]) & ~inside
     splits_of_user = samples["user_id"].map(split.groupby(samples["user_id"]).nunique())
 
-    def touched(found: np.ndarray) -> np.ndarray:
-        return np.isin(np.arange(len(samples)), owner[found])
+    def samples_with(entry_leaks: np.ndarray) -> np.ndarray:
+        return np.isin(np.arange(len(samples)), sample[entry_leaks])
 
-    shuffled = (own["words"].to_numpy() == entries["words"].to_numpy()) & ~same_text
-    text, business, photo = STOPPING
+    long = texts["long"].to_numpy()
+    own_text, own_business, own_photo = STOPPING
     return {
-        text: touched(same_text),
-        business: touched(same_business),
-        photo: touched(np.array(same_photo, dtype=bool)),
-        "own words in another order in the history": touched(shuffled) & long,
+        own_text: samples_with(same_text),
+        own_business: samples_with(same_business),
+        own_photo: samples_with(same_photo),
+        "own words in another order in the history": samples_with(shuffled) & long,
         "user in more than one split": (splits_of_user > 1).to_numpy(),
-        "same text in another split": long & again,
-        "text in the history of another split": long & elsewhere,
-        "text in another history": long & read,
+        "same text in another split": long & in_texts_elsewhere,
+        "text in the history of another split": long & in_histories_elsewhere,
+        "text in another history": long & in_histories,
     }
 
 
-def leaks(samples: pd.DataFrame, entries: pd.DataFrame, said: pd.DataFrame | None = None) -> pd.DataFrame:
+def count_leaks(leaks: dict[str, np.ndarray]) -> pd.DataFrame:
     """How many samples each kind of ``find_leaks`` touches: ``leak, rows, share``."""
-    counts = {leak: int(rows.sum()) for leak, rows in find_leaks(samples, entries, said).items()}
+    counts = {leak: int(samples.sum()) for leak, samples in leaks.items()}
     table = pd.DataFrame({"leak": list(counts), "rows": list(counts.values())})
-    return table.assign(share=table["rows"] / max(len(samples), 1))
+    return table.assign(share=[samples.mean() if len(samples) else 0.0 for samples in leaks.values()])
 
 
 def digests(texts: Iterable[str]) -> pd.DataFrame:
@@ -129,10 +125,10 @@ def _digest(text: str) -> tuple[int, int, int, bool]:
     return letters, other, hash(frozenset().union(*halves)), max(map(len, halves)) >= CHANCE_WORDS
 
 
-def _told(samples: pd.DataFrame, told: pd.DataFrame) -> np.ndarray:
+def _is_among(texts: pd.DataFrame, others: pd.DataFrame) -> np.ndarray:
     """Whether each text, in either language, is among others."""
-    known = np.union1d(told["text"], told["translation"])
-    return np.isin(samples["text"], known) | np.isin(samples["translation"], known)
+    known = np.union1d(others["text"], others["translation"])
+    return np.isin(texts["text"], known) | np.isin(texts["translation"], known)
 
 
 def _all_photos(reviews: pd.DataFrame) -> np.ndarray:

@@ -16,7 +16,7 @@ One rule per kind of bad row (the paper is silent on all of them; GEST-raw is "r
   same user and business is a repeat visit, kept with the suffix ``_2``, ``_3`` … on its ``review_id``;
 - keys that we do not know are ignored; blank lines are not rows.
 
-``judge`` has the rules; ``judge_plain`` only adds speed, for rows of which none needs a second look.
+``accept`` has the rules; ``accept_plain`` only adds speed, for rows of which none needs a second look.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ class Accepted:
     histories: Sequence[list[list[str]]]
 
 
-def judge_plain(rows: list[bytes]) -> Accepted | None:
-    """What ``judge`` gives for each of some rows, as columns and far quicker; ``None`` if they are not all plain."""
+def accept_plain(rows: list[bytes]) -> Accepted | None:
+    """What ``accept`` gives for each of some rows, as columns and far quicker; ``None`` if they are not all plain."""
     try:
         parsed = list(map(orjson.loads, rows))
         users, businesses, ratings, texts, pics = zip(*map(_five_columns, parsed), strict=True)
@@ -81,14 +81,13 @@ def judge_plain(rows: list[bytes]) -> Accepted | None:
             and len(set(ids)) == len(ids)
             and max(map(len, rows)) <= MAX_ROW_BYTES
         )
-        told = any("history_reviews" in row for row in parsed if len(row) > 5)
-        histories = [_history(row.get("history_reviews")) for row in parsed] if told else [[]] * len(parsed)
+        histories = [_history(row.get("history_reviews")) for row in parsed]
     except (ValueError, KeyError, TypeError, IndexError):
         return None
     return Accepted(users, businesses, ratings, texts, image_ids, pics, histories) if plain else None
 
 
-def judge(raw: bytes) -> Accepted:
+def accept(raw: bytes) -> Accepted:
     """One row, as columns of one value each. Raises ``Rejected``."""
     if len(raw) > MAX_ROW_BYTES:
         raise Rejected("longer than 16 MiB")

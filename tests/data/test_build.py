@@ -12,7 +12,7 @@ from showcase_utils.config import Data, Download, load_settings
 from showcase_utils.data.build import build_data, write_data
 from showcase_utils.data.filtering import history, split_users
 from showcase_utils.data.frames import load_histories, load_images, load_reviews, load_s1, save_reviews
-from showcase_utils.data.gest import read_gest, read_reviews
+from showcase_utils.data.gest import photos_named, read_reviews
 from showcase_utils.data.statistics import counts, table_one, table_one_of
 from showcase_utils.demo_world.truth import load_truth
 from showcase_utils.photos.folder import PhotoFolder
@@ -124,13 +124,14 @@ def test_every_photo_of_the_demo_world_is_alive_or_expired_as_the_world_says(sto
 
 def test_stage_files_agree_with_the_plain_readers(demo):
     world, out = demo
-    file = read_gest(world / "image_review_all.json", progress=False)
-    pd.testing.assert_frame_equal(load_reviews(out / "reviews.parquet"), file.reviews)
-    pd.testing.assert_frame_equal(pd.read_parquet(out / "rejects.parquet"), file.rejects)
-    folder = PhotoFolder(world / "images")
-    statuses = pd.DataFrame(map(folder.status, file.photos["image_id"]), columns=["status", "path"])
-    table = file.photos.join(statuses[["path", "status"]].astype("str"))
-    pd.testing.assert_frame_equal(pd.read_parquet(out / "images.parquet"), table)
+    path = world / "image_review_all.json"
+    reviews, rejects = read_reviews(path, progress=False)
+    pd.testing.assert_frame_equal(load_reviews(out / "reviews.parquet"), reviews)
+    pd.testing.assert_frame_equal(pd.read_parquet(out / "rejects.parquet"), rejects)
+    photos, folder = photos_named(path, progress=False).to_pandas(), PhotoFolder(world / "images")
+    photos[["status", "path"]] = list(map(folder.status, photos["image_id"]))
+    images = pd.read_parquet(out / "images.parquet", columns=["image_id", "url", "status", "path"])
+    pd.testing.assert_frame_equal(images, photos)
 
 
 def test_splits_are_by_user_and_no_history_leaks(demo):
@@ -185,7 +186,7 @@ def test_histories_are_stored_whole_for_every_review_of_s1(store):
 
 
 def test_published_splits_and_histories_are_kept(published, tmp_path):
-    rows = [published.row(user_id=user, pics=[user], history_reviews=[["x_y", "told"]]) for user in "abcd"]
+    rows = [published.row(user_id=user, pics=[user], history_reviews=[["x_y", "The tacos."]]) for user in "abcd"]
     path = published.splits(train=[rows[0]], val=[rows[1]], test=[rows[2], rows[3]])
     for user in "abd":
         published.photo(user)
@@ -193,7 +194,8 @@ def test_published_splits_and_histories_are_kept(published, tmp_path):
     s1 = load_reviews(tmp_path / "s1.parquet")
     assert dict(zip(s1["user_id"], s1["split"], strict=True)) == {"a": "train", "b": "val", "d": "test"}
     kept = pd.read_parquet(tmp_path / "published.parquet")
-    assert len(kept) == 4 and [list(pair) for pair in kept["history"][0]] == [["x_y", "told"]]
+    assert kept["split"].tolist() == ["train", "val", "test", "test"]
+    assert [list(pair) for pair in kept["history"][0]] == [["x_y", "The tacos."]]
     found = pd.read_csv(tmp_path / "leaks.csv")
     assert found["histories"].unique().tolist() == ["ours", "published"]
 

@@ -14,7 +14,7 @@ from showcase_utils.data.filtering import (
     split_users,
     waterfall,
 )
-from showcase_utils.data.leaks import digests, history_entries, leaks, published_entries
+from showcase_utils.data.leaks import count_leaks, digests, find_leaks, history_entries, published_entries
 
 
 def frame(*rows: tuple[str, str, str, list[str]]) -> pd.DataFrame:
@@ -151,10 +151,17 @@ def test_history_against_the_obvious_loop(seed):
     assert history(reviews).to_dict() == slow_history(reviews)
 
 
+def leaks_of(reviews: pd.DataFrame, histories: pd.Series | pd.DataFrame) -> pd.Series:
+    """How many samples each kind of leak touches; ``histories`` as ids, or as entries."""
+    texts = digests(reviews["text"])
+    entries = histories if isinstance(histories, pd.DataFrame) else history_entries(histories, reviews, texts)
+    return count_leaks(find_leaks(reviews, entries, texts)).set_index("leak")["rows"]
+
+
 def test_our_histories_leak_nothing_of_their_own():
     reviews = random_reviews(2)
     reviews["split"] = reviews["user_id"].map(split_users(reviews["user_id"]))
-    found = leaks(reviews, history_entries(history(reviews), reviews)).set_index("leak")["rows"]
+    found = leaks_of(reviews, history(reviews))
     assert found[["own text in the history", "own business in the history", "own photo in the history"]].sum() == 0
     assert found["user in more than one split"] == 0
 
@@ -178,7 +185,8 @@ def test_each_kind_of_leak_is_counted_by_sample():
         ],
         columns=["sample", "business_id", "text", "image_ids"],
     )
-    found = leaks(samples, digests(entries.pop("text").tolist()).join(entries)).set_index("leak")
+    texts = digests(samples["text"])
+    found = count_leaks(find_leaks(samples, digests(entries.pop("text")).join(entries), texts)).set_index("leak")
     assert found["rows"].to_dict() == {
         "own text in the history": 1,
         "own business in the history": 1,
@@ -195,18 +203,17 @@ def test_each_kind_of_leak_is_counted_by_sample():
 def test_leaky_histories_of_ours_would_be_found():
     reviews = frame(("u", "b1", "one", ["p1"]), ("u", "b1", "two", ["p2"]), ("u", "b2", "ONE", ["p2"]))
     everything_else = pd.Series([["u_b1_2", "u_b2"], ["u_b1", "u_b2"], ["u_b1", "u_b1_2"]], index=reviews["review_id"])
-    found = leaks(reviews, history_entries(everything_else, reviews))["rows"].tolist()
+    found = leaks_of(reviews, everything_else).tolist()
     assert found == [2, 2, 2, 0, 0, 0, 0, 0]
 
 
 def test_leaks_of_published_histories():
     samples = frame(("u", "b1", "a text of at least five words", []), ("u", "b2", "other", [])).assign(split="train")
-    told = pd.Series(
+    histories = pd.Series(
         [[["u_b2", "other"], ["u_b1", "second visit"]], [["u_b1", "a text of at least five words"]]],
         index=["u_b1", "u_b2"],
     )
-    found = leaks(samples, published_entries(told)).set_index("leak")["rows"]
-    assert found.to_dict() == {
+    assert leaks_of(samples, published_entries(histories)).to_dict() == {
         "own text in the history": 0,
         "own business in the history": 1,
         "own photo in the history": 0,
@@ -220,9 +227,9 @@ def test_leaks_of_published_histories():
 
 def test_leaks_of_samples_without_histories():
     reviews = frame(("u", "b", "text", ["p"]))
-    assert leaks(reviews, history_entries(history(reviews), reviews))["rows"].sum() == 0
-    nothing = published_entries(pd.Series([], dtype="object"))
-    assert leaks(reviews.iloc[:0], nothing)["share"].tolist() == [0.0] * 8
+    assert leaks_of(reviews, history(reviews)).sum() == 0
+    nothing, none = published_entries(pd.Series([], dtype="object")), reviews.iloc[:0]
+    assert count_leaks(find_leaks(none, nothing, digests([])))["share"].tolist() == [0.0] * 8
 
 
 TARGET = "Great café, loved the ramen here!"
@@ -245,7 +252,7 @@ def test_a_copy_of_the_target_is_in_no_history_however_it_is_written(copy):
     known = history(reviews)
     assert known["u_b1"] == ["u_b3"] and known["u_b2"] == ["u_b3"] and known["u_b3"] == ["u_b1", "u_b2"]
     leaky = pd.Series([["u_b2"], [], []], index=reviews["review_id"])  # the check has ways of its own
-    assert leaks(reviews, history_entries(leaky, reviews)).set_index("leak")["rows"]["own text in the history"] == 1
+    assert leaks_of(reviews, leaky)["own text in the history"] == 1
 
 
 def test_reviews_hang_together_by_photos_that_are_gone_too():
@@ -254,12 +261,12 @@ def test_reviews_hang_together_by_photos_that_are_gone_too():
     reviews["gone_ids"] = [["p9"], ["p8", "p9"]]
     assert history(reviews)["u_b1"] == [] and history(reviews)["u_b2"] == []
     leaky = pd.Series([["u_b2"], []], index=reviews["review_id"])
-    assert leaks(reviews, history_entries(leaky, reviews)).set_index("leak")["rows"]["own photo in the history"] == 1
+    assert leaks_of(reviews, leaky)["own photo in the history"] == 1
 
 
 def test_the_same_text_in_two_splits_is_counted():
     long = "a text of at least five words"
     reviews = frame(("u1", "b", long, ["p1"]), ("u2", "b", long.upper(), ["p2"]), ("u3", "b", "short", ["p3"]))
     reviews["split"] = ["train", "test", "val"]
-    found = leaks(reviews, history_entries(history(reviews), reviews)).set_index("leak")["rows"]
+    found = leaks_of(reviews, history(reviews))
     assert found["same text in another split"] == 2

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from showcase_utils.data import gest, rows
-from showcase_utils.data.gest import photos_named, read_gest, read_reviews
+from showcase_utils.data.gest import batches, photos_named, read_reviews
 
 USER = "114937200137348359038"
 BUSINESS = "6050fa9f5b4ccec8d5cae994"
@@ -34,14 +34,13 @@ def test_a_published_line_becomes_a_tidy_row(published):
 def test_a_published_object_of_splits_becomes_the_same_row(published):
     row = published.row(pics=["AF1QipA", "AF1QipB"], history_reviews=[["u_b", "The shrimp tacos are a MUST try."]])
     path = published.splits(train=[row], val=[published.row(user_id="2")], test=[published.row(user_id="3")])
-    file = read_gest(path, progress=False)
-    reviews, rejects = file
+    reviews, rejects = read(path)
     assert rejects.empty
     assert reviews["image_ids"].tolist() == [["AF1QipA", "AF1QipB"], ["AF1QipA"], ["AF1QipA"]]
-    assert file.published["review_id"].tolist() == reviews["review_id"].tolist()
-    assert file.published["split"].tolist() == ["train", "val", "test"]
-    assert file.published["history"].tolist() == [[["u_b", "The shrimp tacos are a MUST try."]], [], []]
-    pd.testing.assert_frame_equal(reviews, read(path)[0])
+    found = list(batches(path, progress=False))
+    assert [split for batch in found for split in batch.splits] == ["train", "val", "test"]
+    histories = [history for batch in found for history in batch.histories]
+    assert histories == [[["u_b", "The shrimp tacos are a MUST try."]], [], []]
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
@@ -151,10 +150,12 @@ def test_an_object_of_splits_that_is_cut_off_anywhere_is_an_error(published):
     assert len(read(path)[0]) == 3
     for end in range(len(whole.rstrip()) - 1, whole.index(b"]"), -7):
         path.write_bytes(whole[:end])
-        with pytest.raises(ValueError, match="filter_all_t.json.*download the file again"):
+        with pytest.raises(
+            ValueError, match="filter_all_t.json: the object of splits is damaged or cut off .*download it again"
+        ):
             read(path)
     path.write_bytes(whole[: whole.index(b"}, {") + 1])  # just behind a whole row
-    with pytest.raises(ValueError, match="cut off in 'train'"):
+    with pytest.raises(ValueError, match="cut off"):
         read(path)
 
 
@@ -219,16 +220,21 @@ def test_odd_elements_of_a_split_are_rejected_rows(published):
 
 def test_pics_may_be_objects_or_strings_and_an_id_counts_once(published):
     pics = [{"id": "a", "url": ["https://x/a", "https://x/a2"]}, "b", {"id": "a", "url": []}, {"id": "c", "url": "u"}]
-    file = read_gest(published.lines(published.row(pics=[*pics, {"id": "d"}])), progress=False)
-    assert file.reviews["image_ids"][0] == ["a", "b", "c", "d"]
-    assert file.photos["image_id"].tolist() == ["a", "b", "c", "d"]
-    assert file.photos["url"].tolist() == ["https://x/a", "", "u", ""]
-    assert set(file.photos["review_id"]) == set(file.reviews["review_id"])
+    path = published.lines(published.row(pics=[*pics, {"id": "d"}]))
+    assert read(path)[0]["image_ids"][0] == ["a", "b", "c", "d"]
+    (batch,) = batches(path, progress=False)
+    review_id = f"{USER}_{BUSINESS}"
+    assert batch.new_photos(set()) == [
+        (image_id, review_id, BUSINESS, url) for image_id, url in zip("abcd", ("https://x/a", "", "u", ""), strict=True)
+    ]
 
 
 def test_a_photo_of_two_reviews_is_listed_with_the_first(published):
-    file = read_gest(published.lines(published.row(business_id="b1"), published.row(business_id="b2")), progress=False)
-    assert file.photos[["image_id", "business_id"]].to_numpy().tolist() == [["AF1QipA", "b1"]]
+    path = published.lines(published.row(business_id="b1"), published.row(business_id="b2"))
+    (batch,) = batches(path, progress=False)
+    listed: set[int] = set()
+    assert [photo[:3] for photo in batch.new_photos(listed)] == [("AF1QipA", f"{USER}_b1", "b1")]
+    assert batch.new_photos(listed) == []
 
 
 @pytest.mark.parametrize(("given", "kept"), [(4.0, 4), (5, 5), (1, 1)])
@@ -290,7 +296,7 @@ def test_accepted_and_rejected_make_up_the_rows(published):
 def test_a_file_of_rejects_only_still_has_the_columns(published):
     reviews, rejects = read(published.lines(b"{}", b"{}"))
     assert reviews.empty and reviews.columns.tolist()[-1] == "image_ids" and len(rejects) == 2
-    assert read_gest(published.lines(b"{}"), progress=False).photos.columns.tolist()[-1] == "url"
+    assert photos_named(published.lines(b"{}"), progress=False).column_names == ["image_id", "url"]
 
 
 def test_photos_of_a_published_file(published):
