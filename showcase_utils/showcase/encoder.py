@@ -1,0 +1,81 @@
+"""Photos and texts that somebody brings, as CLIP features; encoded once as long as a file does not change."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from showcase_utils.config import Settings
+from showcase_utils.showcase.material import Item, Place, Profile, Somebody, Somewhere
+
+KEPT = 20_000  # features that are remembered: 20 MB at 256 dimensions
+
+
+class MaterialEncoder:
+    """Encodes with the CLIP of a run, loaded at the first need; its fingerprint must be that of the run's features."""
+
+    def __init__(self, settings: Settings, fingerprint: str) -> None:
+        self.settings, self.fingerprint = settings, fingerprint
+        self._clip = None
+        self._lock = threading.Lock()
+        self._seen: dict[tuple[object, ...], np.ndarray] = {}
+
+    def somebody(self, profile: Profile) -> Somebody:
+        """Raises ``ValueError`` that names every photo that cannot be read, and why."""
+        photos = [Item(str(path), row, path=Path(path)) for path, row in self._photos(profile.photos)]
+        texts = [Item(f"text {n}", row, text=text) for n, (text, row) in enumerate(self.texts(profile.texts), 1)]
+        return Somebody(profile.name, profile.name, photos, texts)
+
+    def somewhere(self, place: Place) -> Somewhere:
+        """Raises as ``somebody`` does, and ``ValueError`` for a place without photos."""
+        photos = [Item(str(path), row, path=Path(path)) for path, row in self._photos(place.files())]
+        if not photos:
+            raise ValueError(f"{place.name}: a showcase needs at least one photo of the place")
+        return Somewhere(place.name, place.name, photos)
+
+    def texts(self, texts: Sequence[str]) -> list[tuple[str, np.ndarray]]:
+        """Each text that is not blank with its features, (d,)."""
+        kept = [text for text in texts if text.strip()]
+        rows = self._encoded([("text", text) for text in kept], kept, "encode_texts")
+        return list(zip(kept, rows, strict=True))
+
+    def _photos(self, paths: Sequence[str | Path]) -> list[tuple[Path, np.ndarray]]:
+        files, wrong = [Path(path).expanduser() for path in paths], []
+        for path in files:
+            try:
+                with Image.open(path) as image:
+                    image.verify()
+            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+                why = "is not there" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
+                wrong.append(f"{path} {why}")
+        if wrong:
+            more = f", and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+            raise ValueError(f"{len(wrong)} of {len(files)} photos: {'; '.join(wrong[:5])}{more}")
+        stats = [path.stat() for path in files]
+        keys = [(str(path.resolve()), s.st_size, s.st_mtime_ns) for path, s in zip(files, stats, strict=True)]
+        return list(zip(files, self._encoded(keys, files, "encode_images"), strict=True))
+
+    def _encoded(self, keys: Sequence[tuple[object, ...]], sources: Sequence, how: str) -> list[np.ndarray]:
+        with self._lock:
+            if len(self._seen) > KEPT:
+                self._seen.clear()
+            new = [number for number, key in enumerate(keys) if key not in self._seen]
+            if new:
+                rows = getattr(self._load(), how)([sources[number] for number in new])
+                self._seen |= {keys[number]: row for number, row in zip(new, rows, strict=True)}
+            return [self._seen[key] for key in keys]
+
+    def _load(self):
+        if self._clip is None:
+            from showcase_utils.encoding.clip import load_clip  # open_clip, which known users and places do not need
+
+            quick = self.settings.encoding.model_copy(update={"workers": 0})
+            clip = load_clip(quick, self.settings.device)
+            if clip.fingerprint != self.fingerprint:
+                raise ValueError("encoding.model is another CLIP than the one of this run: run notebook 02 again")
+            self._clip = clip
+        return self._clip

@@ -1,0 +1,248 @@
+"""``Showcases``: loaded once, it explains any place to anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from showcase_utils.artifacts import Artifacts
+from showcase_utils.config import SettingsError, load_settings
+from showcase_utils.devices import use_threads
+from showcase_utils.selection.showing import Showing, Shown
+from showcase_utils.showcase.encoder import MaterialEncoder
+from showcase_utils.showcase.library import Library
+from showcase_utils.showcase.material import Item, Place, Profile, Somebody, Somewhere
+from showcase_utils.showcase.result import PastItem, PhotoReason, SentenceReason, Showcase, words_of
+from showcase_utils.showcase.writing import Writer, Written
+
+CHUNK = 64  # showcases that are made at once
+SAME = 0.999  # cosine from which two photos count as one
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to choose and write. ``theta`` weighs relevance (1) against variety (0); ½ is what was trained.
+
+    ``pin`` are photos that must be in the set, first and in this order; ``leave_out`` must not. ``drop_duplicates``
+    keeps one of photos that CLIP finds the same. ``block`` are words that no sentence may have.
+    """
+
+    k: int
+    theta: float = 0.5
+    pin: Sequence[str] = ()
+    leave_out: Sequence[str] = ()
+    drop_duplicates: bool = True
+    block: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise ValueError(f"k = {self.k}: at least one photo must be shown")
+        if not 0 <= self.theta < 1:
+            raise ValueError(f"theta = {self.theta}: from 0 (variety alone) to below 1 (relevance alone)")
+
+
+class Showcases:
+    """Everything that explanations need: ``Showcases.load("demo").explain(user_id, business_id)``."""
+
+    def __init__(self, library: Library, encoder: MaterialEncoder, showing: Showing, writer: Writer) -> None:
+        self.settings = library.artifacts.settings
+        self.library, self.encoder, self.showing, self.writer = library, encoder, showing, writer
+
+    @classmethod
+    def load(
+        cls, run: Artifacts | str | Path = "demo", system: str = "", seed: int | None = None, method: str = ""
+    ) -> Showcases:
+        """A run, by its profile (a name, or the path of a YAML file), by the root of its artifacts, or itself.
+
+        ``method`` chooses photos and ``system`` writes; by default those that the settings show. ``seed`` is the
+        generator's; by default the first. Raises ``StaleStage`` that names the notebook to run, ``FileNotFoundError``
+        for a system that was not trained, ``ValueError`` for a method that was not run.
+        """
+        store = run if isinstance(run, Artifacts) else _open(str(run))
+        use_threads(store.settings)
+        library = Library(store)
+        encoder = MaterialEncoder(store.settings, library.features.photos.fingerprint)
+        return cls(library, encoder, Showing.load(store, method), Writer.open(store, encoder.texts, system, seed))
+
+    def explain(self, user: str | Profile, place: str | Place, k: int | None = None, **options: object) -> Showcase:
+        """The showcase of a place for a user: at most ``k`` photos, a text that speaks of them, the reasons for both.
+
+        ``user`` is an id or a ``Profile``, ``place`` an id or a ``Place``. A user of the data set is known by their
+        reviews of other places, as in training. ``options`` are those of ``Options``.
+
+        Raises ``KeyError`` for an unknown id, with the nearest ones, ``ValueError`` for photos that cannot be read or
+        an option out of range, ``TypeError`` for an option that is none.
+        """
+        return self.explain_many([(user, place)], k, **options)[0]
+
+    def explain_many(
+        self,
+        pairs: Iterable[tuple[str | Profile, str | Place]],
+        k: int | None = None,
+        **options: object,
+    ) -> list[Showcase]:
+        """As ``explain`` for each pair, in order; many at once cost little more than a few."""
+        chosen = Options(self.settings.selection.k if k is None else k, **options)  # type: ignore[arg-type]
+        known: dict[object, Somewhere] = {}
+        cases = []
+        for user, place in pairs:
+            if _key(place) not in known:
+                known[_key(place)] = self._somewhere(place)
+            cases.append((self._somebody(user, place), known[_key(place)]))
+        made: list[Showcase] = []
+        for start in range(0, len(cases), CHUNK):
+            made += self._make(cases[start : start + CHUNK], chosen)
+        return made
+
+    def users_of(self, business_id: str) -> list[str]:
+        """The users who reviewed a place, for showing the same place to several; raises ``KeyError``."""
+        return self.library.users_of(business_id)
+
+    def _somebody(self, user: str | Profile, place: str | Place) -> Somebody:
+        if isinstance(user, Profile):
+            return self.encoder.somebody(user)
+        at = place if isinstance(place, str) else ""
+        return self.library.somebody(user, at, self.settings.selection.history)
+
+    def _somewhere(self, place: str | Place) -> Somewhere:
+        return self.encoder.somewhere(place) if isinstance(place, Place) else self.library.somewhere(place)
+
+    @torch.inference_mode()
+    def _make(self, cases: list[tuple[Somebody, Somewhere]], options: Options) -> list[Showcase]:
+        people = [somebody for somebody, _ in cases]
+        pools = [_candidates(somewhere, options) for _, somewhere in cases]
+        choices = self._choose(pools, people, options)
+        usual = self._choose(pools, [Somebody("", "")] * len(pools), options)
+        photos = [
+            _with_pins(pool, [pool[row] for row in choice.picks], options)
+            for pool, choice in zip(pools, choices, strict=True)
+        ]
+        written = self.writer.write(photos, people, options.block)
+        made = []
+        for number, (somebody, somewhere) in enumerate(cases):
+            reasons = _reasons(somebody, pools[number], photos[number], choices[number])
+            ids, unusual = {item.id for item in photos[number]}, usual[number].picks
+            others = {pools[number][row].id for row in unusual}
+            distance = 1 - len(ids & others) / len(ids | others)
+            made.append(_result(somebody, somewhere, photos[number], reasons, written[number], distance))
+        return made
+
+    def _choose(self, pools: list[list[Item]], people: Sequence[Somebody], options: Options) -> list[Shown]:
+        dim = self.library.features.photos.dim
+        return self.showing.many(
+            [_rows(pool, dim) for pool in pools],
+            [_rows(somebody.photos, dim) for somebody in people],
+            [_rows(somebody.texts, dim) for somebody in people],
+            options.k,
+            options.theta,
+        )
+
+
+def _open(run: str) -> Artifacts:
+    """A run by profile, or the demo profile's in a folder of artifacts."""
+    try:
+        return Artifacts(load_settings(run))
+    except SettingsError:
+        folder = Path(run).expanduser()
+        if not folder.is_dir():
+            raise
+        return Artifacts(load_settings("demo"), folder)
+
+
+def _key(place: str | Place) -> object:
+    return place if isinstance(place, str) else id(place)
+
+
+def _candidates(somewhere: Somewhere, options: Options) -> list[Item]:
+    """The photos that may be chosen; of photos that CLIP finds the same, the first, or the one that is pinned."""
+    known = {item.id for item in somewhere.photos} | {Path(item.id).name for item in somewhere.photos}
+    for name in (*options.pin, *options.leave_out):
+        if str(name) not in known:
+            raise KeyError(f"photo {name} is none of {somewhere.name}'s {len(somewhere.photos)}")
+    pool = [item for item in somewhere.photos if not _named(item, options.leave_out)]
+    if not pool:
+        raise ValueError(f"{somewhere.name}: no photo is left to choose from")
+    if not options.drop_duplicates:
+        return pool
+    pool.sort(key=lambda item: not _named(item, options.pin))  # stable: pinned ones come first, and stay
+    features = np.stack([item.features for item in pool])
+    twins = np.triu(features @ features.T > SAME, 1).any(axis=0)
+    kept = [item for item, twin in zip(pool, twins, strict=True) if not twin]
+    return sorted(kept, key=lambda item: item.id) if options.pin else kept
+
+
+def _named(item: Item, names: Sequence[str]) -> bool:
+    return any(str(name) in (item.id, Path(item.id).name) for name in names)
+
+
+def _with_pins(pool: list[Item], picks: list[Item], options: Options) -> list[Item]:
+    """The pinned photos first, then the picks, at most k in all."""
+    pinned = [item for name in options.pin for item in pool if _named(item, [name])]
+    rest = [item for item in picks if item not in pinned]
+    return (pinned + rest)[: max(options.k, len(pinned))]
+
+
+def _rows(items: Sequence[Item], dim: int) -> np.ndarray:
+    return np.stack([item.features for item in items]).astype(np.float32) if items else np.zeros((0, dim), np.float32)
+
+
+def _reasons(somebody: Somebody, pool: list[Item], photos: list[Item], choice: Shown) -> list[PhotoReason]:
+    rows = {item.id: row for row, item in enumerate(pool)}
+    reasons = []
+    for rank, item in enumerate(photos):
+        row = rows[item.id]
+        past = () if choice.photos is None else _past(somebody, choice.photos[row], choice.texts[row])
+        words = words_of(somebody.is_known, past, item.text)
+        reasons.append(PhotoReason(float(choice.relevance[row]), _variety(photos, rank), past, words))
+    return reasons
+
+
+def _past(somebody: Somebody, photos: np.ndarray, texts: np.ndarray) -> tuple[PastItem, ...]:
+    """The items of the past by how much they pulled, strongest first; shares sum to one."""
+    items = [("photo", item, part) for item, part in zip(somebody.photos, photos, strict=True)]
+    items += [("review", item, part) for item, part in zip(somebody.texts, texts, strict=True)]
+    total = sum(part for *_, part in items)
+    found = [
+        PastItem(kind, item.id, float(part / total) if total else 0.0, item.place, item.text, item.path)
+        for kind, item, part in items
+    ]
+    return tuple(sorted(found, key=lambda item: -item.share))
+
+
+def _variety(photos: Sequence[Item], rank: int) -> float:
+    if rank == 0:
+        return 1.0
+    return float(1 - max(photos[rank].features @ before.features for before in photos[:rank]))
+
+
+def _result(
+    somebody: Somebody,
+    somewhere: Somewhere,
+    photos: Sequence[Item],
+    reasons: Sequence[PhotoReason],
+    written: Written,
+    unusual: float,
+) -> Showcase:
+    scores = {"clip_align": written.clip_align, "unusual": unusual}
+    return Showcase(
+        user_id=somebody.id,
+        business_id=somewhere.id,
+        user=somebody.name,
+        place=somewhere.name,
+        image_ids=tuple(item.id for item in photos),
+        photos=tuple(item.path for item in photos),
+        captions=tuple(item.text for item in photos),
+        text=written.text,
+        reasons=tuple(reasons),
+        sentences=tuple(
+            SentenceReason(sentence, photo, confidence) for sentence, photo, confidence in written.sentences
+        ),
+        scores=scores,
+        past_photos=tuple(item.path for item in somebody.photos),
+        past_texts=tuple(item.text for item in somebody.texts),
+        personal=somebody.is_known,
+    )

@@ -1,0 +1,114 @@
+"""The users and places of a run, as the product sees them."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from showcase_utils.alignment.frames import load_scores
+from showcase_utils.alignment.phi import load_phi
+from showcase_utils.artifacts import Artifacts
+from showcase_utils.data.frames import load_histories, load_images, load_s1
+from showcase_utils.encoding.features import load_sentences, open_features
+from showcase_utils.photos.folder import usable_ids
+from showcase_utils.showcase.material import Item, Somebody, Somewhere
+
+NAMES = "names.json"  # beside the published file: {"businesses": {id: name}, "users": {id: name}}
+
+
+class Library:
+    """GEST-s1 of a run with its features: who is known by what, and which photos a place has."""
+
+    def __init__(self, artifacts: Artifacts) -> None:
+        self.artifacts = artifacts
+        self.reviews = load_s1(artifacts)
+        self.features = open_features(artifacts)
+        images = load_images(artifacts).drop_duplicates("image_id")
+        images = images[
+            images["image_id"].isin(usable_ids(images)) & images["image_id"].isin(set(self.features.photos.ids))
+        ]
+        self.paths: dict[str, str] = dict(zip(images["image_id"], images["path"], strict=True))
+        self._rows_of_user = self.reviews.groupby("user_id", sort=False).indices
+        self._rows_of_place = self.reviews.groupby("business_id", sort=False).indices
+
+    @cached_property
+    def histories(self) -> pd.Series:
+        """By review id, the reviews that may be known of its user."""
+        return load_histories(self.artifacts)
+
+    @cached_property
+    def names(self) -> dict[str, dict[str, str]]:
+        """Display names of businesses and users where the data set has them, by id."""
+        settings = self.artifacts.settings.data
+        folder = self.artifacts.path("world") if settings.source == "demo" else Path(settings.reviews or "").parent
+        path = folder / NAMES
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"businesses": {}, "users": {}}
+
+    @cached_property
+    def captions(self) -> dict[str, str]:
+        """By photo, the sentence of its review that Φ finds likeliest to describe it, where one does."""
+        scores = load_scores(self.artifacts)
+        best = scores[scores["confidence"] >= load_phi(self.artifacts).threshold]
+        best = best.sort_values("confidence", ascending=False, kind="stable").drop_duplicates("image_id")
+        texts = load_sentences(self.artifacts).set_index("sentence_id")["text"]
+        return dict(zip(best["image_id"], texts[best["sentence_id"]], strict=True))
+
+    def place_name(self, business_id: str) -> str:
+        """The name of a place, or its id where it has none."""
+        return self.names["businesses"].get(business_id, business_id)
+
+    def somewhere(self, business_id: str) -> Somewhere:
+        """A place with all its photos, by id; raises ``KeyError`` for one that is not in GEST-s1."""
+        self._check("business_id", business_id, self._rows_of_place)
+        shown = self.reviews["image_ids"].iloc[self._rows_of_place[business_id]]
+        ids = sorted({image_id for ids in shown for image_id in ids if image_id in self.paths})
+        return Somewhere(business_id, self.place_name(business_id), self._photos(ids, business_id))
+
+    def somebody(self, user_id: str, business_id: str = "", limit: int = 10) -> Somebody:
+        """A user by at most ``limit`` reviews of other places, and as many photos; raises ``KeyError`` for no user.
+
+        Where they reviewed ``business_id``, what they are known by is that review's history; else all they wrote
+        elsewhere.
+        """
+        self._check("user_id", user_id, self._rows_of_user)
+        own = self.reviews.iloc[self._rows_of_user[user_id]]
+        there = own.loc[own["business_id"] == business_id, "review_id"]
+        past = own[own["business_id"] != business_id]
+        if len(there):
+            known = list(dict.fromkeys(review for visit in there for review in self.histories[visit]))
+            past = own.set_index("review_id", drop=False).loc[known]
+        past = past[:limit]
+        texts = [
+            Item(row.review_id, features, text=row.text, place=self.place_name(row.business_id))
+            for row, features in zip(past.itertuples(), self.features.reviews[past["review_id"].tolist()], strict=True)
+        ]
+        here = {item.id for item in self.somewhere(business_id).photos} if business_id in self._rows_of_place else set()
+        photos = []
+        for row in past.itertuples():
+            photos += self._photos([i for i in row.image_ids if i in self.paths and i not in here], row.business_id)
+        return Somebody(user_id, self.names["users"].get(user_id, user_id), photos[:limit], texts)
+
+    def users_of(self, business_id: str) -> list[str]:
+        """The users who reviewed a place, in the order of the file; raises ``KeyError``."""
+        self._check("business_id", business_id, self._rows_of_place)
+        return list(dict.fromkeys(self.reviews["user_id"].iloc[self._rows_of_place[business_id]]))
+
+    def _photos(self, ids: Sequence[str], business_id: str) -> list[Item]:
+        if not ids:
+            return []
+        name = self.place_name(business_id)
+        return [
+            Item(image_id, features, text=self.captions.get(image_id, ""), path=Path(self.paths[image_id]), place=name)
+            for image_id, features in zip(ids, self.features.photos[list(ids)], strict=True)
+        ]
+
+    def _check(self, column: str, value: str, known: dict) -> None:
+        if value not in known:
+            near = difflib.get_close_matches(str(value), map(str, list(known)[:20000]), n=2, cutoff=0.3)
+            hint = f"; did you mean {' or '.join(near)}?" if near else ""
+            raise KeyError(f"{column} {value} is not in GEST-s1 of profile '{self.artifacts.settings.profile}'{hint}")

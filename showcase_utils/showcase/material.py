@@ -1,0 +1,83 @@
+"""What a showcase is made of: somebody's past and a place's photos, from a data set or from anywhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"})
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Somebody, by what they wrote and photographed elsewhere; either may be missing, and so may both."""
+
+    texts: Sequence[str] = ()
+    photos: Sequence[str | Path] = ()
+    name: str = "this reader"
+
+    def __post_init__(self) -> None:
+        _refuse_one_string("texts", self.texts)
+        _refuse_one_string("photos", self.photos)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place by its photos: a folder, whose pictures are all taken, or paths."""
+
+    photos: str | Path | Sequence[str | Path]
+    name: str = "this place"
+
+    def files(self) -> list[Path]:
+        """The photos, in the order given or by name. Raises ``FileNotFoundError`` when there are none."""
+        if not isinstance(self.photos, str | Path):
+            return [Path(photo) for photo in self.photos]
+        folder = Path(self.photos).expanduser()
+        found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+        if not found:
+            kinds = ", ".join(sorted(SUFFIXES))
+            raise FileNotFoundError(f"{folder}: no photo in this folder, none that ends in {kinds}")
+        return found
+
+
+@dataclass(frozen=True)
+class Item:
+    """A photo or a text with its CLIP features, (d,): ``path`` or ``text``, and where it is from if that is known."""
+
+    id: str
+    features: np.ndarray = field(repr=False)
+    text: str = ""
+    path: Path | None = None
+    place: str = ""  # the name of the place
+
+
+@dataclass(frozen=True)
+class Somebody:
+    """A reader with a past that is encoded: photos and texts of other places."""
+
+    id: str
+    name: str
+    photos: Sequence[Item] = ()
+    texts: Sequence[Item] = ()
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is a past to choose by."""
+        return bool(self.photos or self.texts)
+
+
+@dataclass(frozen=True)
+class Somewhere:
+    """A place whose photos are encoded: the candidates."""
+
+    id: str
+    name: str
+    photos: Sequence[Item]
+
+
+def _refuse_one_string(name: str, value: object) -> None:
+    if isinstance(value, str | Path):
+        raise TypeError(f"{name} = {str(value)!r}: give a list, also of one")

@@ -1,0 +1,119 @@
+"""One showcase: photos, text, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class PastItem:
+    """A photo or a review of the reader's past that pulled a chosen photo, with its share of that photo's relevance."""
+
+    kind: str  # "photo" or "review"
+    id: str
+    share: float
+    place: str = ""
+    text: str = ""  # the review, or what is known to be in the photo
+    path: Path | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class PhotoReason:
+    """Why a photo was chosen. ``relevance`` and ``variety`` are numbers, ``words`` a sentence for people.
+
+    ``past`` are the items of the reader's past, strongest first; their shares sum to one where the ranker can split its
+    relevance, and there are none where it can't or where there is no past. ``variety`` is 1 − the largest cosine to a
+    photo that was picked before it; 1 for the first.
+    """
+
+    relevance: float
+    variety: float
+    past: tuple[PastItem, ...]
+    words: str
+
+
+@dataclass(frozen=True)
+class SentenceReason:
+    """A sentence of the text, the chosen photo it rests on (its place among them, or None) and Φ's confidence."""
+
+    sentence: str
+    photo: int | None
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Showcase:
+    """Photos of a place chosen for somebody, in the order in which they were picked, a text, and the reasons for both.
+
+    ``image_ids`` are ids of the data set, or the paths of photos that somebody brought. ``captions`` say what is known
+    to be in each photo, "" where nothing is. ``scores``: ``clip_align`` (mean over photos of the best sentence's
+    confidence; nan without text or photos), ``unusual`` (1 − the Jaccard index with the set that a reader without a
+    past gets). ``personal`` is false where nothing was known of the reader.
+    """
+
+    user_id: str
+    business_id: str
+    user: str
+    place: str
+    image_ids: tuple[str, ...]
+    photos: tuple[Path, ...] = field(repr=False)  # where files lie is nobody's business in a stored notebook
+    captions: tuple[str, ...]
+    text: str
+    reasons: tuple[PhotoReason, ...] = field(repr=False)
+    sentences: tuple[SentenceReason, ...] = field(repr=False)
+    scores: dict[str, float]
+    past_photos: tuple[Path, ...] = field(repr=False)
+    past_texts: tuple[str, ...] = field(repr=False)
+    personal: bool = True
+
+    @property
+    def evidence(self) -> list[tuple[str, int | None]]:
+        """Each sentence with the photo it rests on, for ``plots.gallery``."""
+        return [(reason.sentence, reason.photo) for reason in self.sentences]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON can say it; paths as text."""
+        return _plain(asdict(self))
+
+    def to_html(self) -> str:
+        """A page that needs no other file: the photos are in it."""
+        from showcase_utils.showcase.page import page
+
+        return page([self], title=f"{self.place} for {self.user}")
+
+    def _repr_html_(self) -> str:
+        from showcase_utils.showcase.page import fragment
+
+        return fragment(self)
+
+
+def words_of(personal: bool, past: Sequence[PastItem], caption: str) -> str:
+    """A photo's reason as a sentence: which photo it resembles, which review it fits, or that it is typical here."""
+    photo = next((item for item in past if item.kind == "photo"), None)
+    review = next((item for item in past if item.kind == "review"), None)
+    if not personal:
+        return "Chosen as typical of the place: nothing is known of the reader."
+    if not past:
+        return "Chosen by a method that does not say what in the past it rests on."
+    parts = []
+    if photo is not None and photo.share > 0:
+        what = f", where you wrote “{photo.text}”" if photo.text else ""
+        parts.append(f"closest to your photo from {photo.place or 'elsewhere'}{what}")
+    if review is not None and review.share > 0.05:
+        parts.append(f"in line with your review of {review.place or 'another place'}")
+    shown = f"Shows what another guest described as “{caption}”; " if caption else ""
+    sentence = shown + (" and ".join(parts) or "chosen for variety")
+    return f"{sentence[0].upper()}{sentence[1:]}."
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and value != value:
+        return None
+    return str(value) if isinstance(value, Path) else value
