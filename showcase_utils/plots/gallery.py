@@ -1,50 +1,123 @@
-"""Pictures of showcases: one place for several users."""
+"""Pictures of showcases: one place for several users, and several places for one user."""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from PIL import Image
+import numpy as np
+import pandas as pd
 
-if TYPE_CHECKING:
-    from showcase_utils.showcase import Showcase
+from showcase_utils.plots.style import BLUE, BODY, GREEN, INK, MUTED, PURPLE, RED
+from showcase_utils.plots.thumbnails import Page
 
-PAST, CHOSEN = 3, 3  # photos per row
-
-
-def same_place(showcases: Sequence[Showcase]) -> Figure:
-    """One row per user: photos of their past, a line, the photos chosen for them, and the text."""
-    figure = Figure(figsize=(12, 1.9 * len(showcases) + 0.3), layout="constrained")
-    heads, *axes = figure.subplots(
-        len(showcases) + 1,
-        PAST + CHOSEN + 2,
-        squeeze=False,
-        height_ratios=[0.12] + [1] * len(showcases),
-        width_ratios=[0.8] * PAST + [0.12] + [1.2] * CHOSEN + [3],
-    )
-    for column, head in ((0, "photographed elsewhere"), (PAST + 1, "chosen here for this user"), (-1, "and written")):
-        heads[column].text(0, 0, head, fontsize=10, weight="bold").set_in_layout(False)  # or it widens its column
-    for axis in heads:
-        axis.set_axis_off()
-    for row, showcase in zip(axes, showcases, strict=True):
-        for axis in row:
-            axis.set_axis_off()
-        for axis, path in zip(row[:PAST], showcase.past_photos, strict=False):
-            _photo(axis, path)
-        row[PAST].axvline(0.5, color="0.6", linewidth=1)
-        for axis, path in zip(row[PAST + 1 : -1], showcase.photos, strict=False):
-            _photo(axis, path)
-        words = textwrap.fill(showcase.text, 38)
-        row[-1].text(0, 0.5, words, va="center", fontsize=9, parse_math=False, transform=row[-1].transAxes)
-        row[0].set_title(f"user …{showcase.user_id[-4:]}", fontsize=8, loc="left")
-    return figure
+LARGE, PAST, GAP = 1.62, 0.77, 0.08  # inches: a chosen photo, a past one, the space between
+MARKS = (BLUE, RED, GREEN, PURPLE)  # of the first, the second, … chosen photo
+GROUND = "#f1f3f5"
 
 
-def _photo(axis: Axes, path: Path) -> None:
-    with Image.open(path) as image:
-        axis.imshow(image.convert("RGB"))
+class Shown(Protocol):
+    """What a row needs to know of a showcase, such as ``showcase_utils.showcase.Showcase``.
+
+    It may also have ``evidence``: each sentence of the text with the place of the photo that bears it out, or None.
+    """
+
+    user_id: str
+    business_id: str
+    photos: Sequence[Path]
+    text: str
+    past_photos: Sequence[Path]
+
+
+def draw_place(visits: pd.DataFrame, seed: int, guests: int = 4) -> tuple[str, list[str]]:
+    """The place of ``same_place`` and its users, by a rule and not by looks.
+
+    Of the places with at least ``guests`` users in ``visits`` (user_id, business_id) the seed draws one, and of its
+    users as many as ``guests``. If no place has so many, those with the most are drawn from.
+    """
+    return _draw(visits, "business_id", "user_id", seed, guests)
+
+
+def draw_user(visits: pd.DataFrame, seed: int, places: int = 3) -> tuple[str, list[str]]:
+    """The user of ``same_user`` and the places they went to, by the rule of ``draw_place`` with roles exchanged."""
+    return _draw(visits, "user_id", "business_id", seed, places)
+
+
+def same_place(showcases: Sequence[Shown]) -> Page:
+    """One place for several users: photos of each user's past, what was chosen for them, and the text.
+
+    Facts: ``sets``, how many different sets of photos there are; ``overlap``, the mean Jaccard index of two of them.
+    """
+    page = _page(showcases, "past photos, chosen photos and text of each user")
+    y = _heads(page, "photographed elsewhere", "chosen here for this user, and written")
+    for showcase in showcases:
+        y = _row(page, showcase, f"user …{showcase.user_id[-4:]}", showcase.past_photos, y)
+    sets = [frozenset(map(str, showcase.photos)) for showcase in showcases]
+    page.facts["sets"] = len(set(sets))
+    page.facts["overlap"] = np.mean([len(a & b) / max(len(a | b), 1) for a, b in combinations(sets, 2)] or [1.0])
+    return page.cut(y)
+
+
+def same_user(showcases: Sequence[Shown]) -> Page:
+    """Several places for one user: for each the user's photos of other places, the photos chosen there, the text."""
+    page = _page(showcases, "the user's past photos, and photos and text of each place")
+    y = _heads(page, "photographed elsewhere", "chosen at this place, and written")
+    for showcase in showcases:
+        y = _row(page, showcase, f"place …{showcase.business_id[-4:]}", showcase.past_photos, y)
+    return page.cut(y)
+
+
+def _draw(visits: pd.DataFrame, one: str, many: str, seed: int, least: int) -> tuple[str, list[str]]:
+    partners = visits.drop_duplicates([one, many]).groupby(one)[many].agg(sorted)
+    enough = partners[partners.map(len) >= min(least, partners.map(len).max())]
+    drawn = np.random.default_rng(seed)
+    chosen = enough.index[drawn.integers(len(enough))]
+    found = drawn.permutation(enough[chosen])[:least]
+    return str(chosen), [str(partner) for partner in found]
+
+
+def _page(showcases: Sequence[Shown], what: str) -> Page:
+    columns = max((len(showcase.photos) for showcase in showcases), default=1)
+    page = Page(_left(3) + columns * (LARGE + GAP) + 3.7)
+    page.alt = f"{len(showcases)} rows: {what}. " + " ".join(f"“{showcase.text}”" for showcase in showcases)
+    return page
+
+
+def _left(columns: int) -> float:
+    """Where the chosen photos begin: right of the panel of past photos."""
+    return 0.15 + columns * (PAST + GAP) + 0.35
+
+
+def _heads(page: Page, past: str, chosen: str) -> float:
+    page.words(past, 0.15, 0.12, size=BODY + 1, colour=MUTED)
+    page.words(chosen, _left(3), 0.12, size=BODY + 1, weight="bold")
+    return 0.12 + 0.32
+
+
+def _row(page: Page, showcase: Shown, name: str, past: Sequence[Path], y: float) -> float:
+    """One showcase: six small past photos on grey, the chosen ones large, the text; returns where the next begins."""
+    left = _left(3)
+    page.panel(0.05, y, left - 0.25, LARGE + 0.36, GROUND)
+    page.words(name, 0.15, y + 0.07, size=BODY - 0.5, colour=MUTED)
+    page.photos(past[:6], 0.15, y + 0.29, PAST, columns=3, gap=GAP)
+    top, evidence = y + 0.18, getattr(showcase, "evidence", None) or []
+    marked = {photo for _, photo in evidence if photo is not None}
+    for place, photo in enumerate(showcase.photos):
+        x = left + place * (LARGE + GAP)
+        corner = page.photo(photo, x, top, LARGE)
+        if place in marked:
+            page.badge(place + 1, corner[0] + 0.17, corner[1] + 0.17, MARKS[place % len(MARKS)], 0.12)
+    _text(page, showcase.text, evidence, left + len(showcase.photos) * (LARGE + GAP) + 0.15, top)
+    return y + LARGE + 0.36 + 0.14
+
+
+def _text(page: Page, text: str, evidence: Sequence[tuple[str, int | None]], x: float, y: float) -> None:
+    """The text; with evidence a sentence a paragraph, each behind the mark of the photo that it speaks of."""
+    width, size = page.width - x - 0.1, 11.5
+    for sentence, photo in evidence or [(text, None)]:
+        indent = 0.32 if evidence else 0
+        if photo is not None:
+            page.badge(photo + 1, x + 0.11, y + 0.11, MARKS[photo % len(MARKS)])
+        y += page.words(sentence, x + indent, y, width - indent, size, INK, most=9) + 0.08

@@ -6,150 +6,167 @@ import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 from numpy.typing import NDArray
-from PIL import Image
+
+from showcase_utils.plots.style import BLUE, GREEN, GREY, HEAT, INK, MUTED, RED, SKY, Drawing, measure
+from showcase_utils.plots.thumbnails import Page, Photo, at_point
 
 Floats = NDArray[np.floating]
-COLOURS = sns.color_palette("colorblind")
-PICK, OWN, REST = COLOURS[3], COLOURS[2], (0.6, 0.6, 0.6)
+PICK, OWN, REST = RED, GREEN, GREY
 
 
-def kernel_heatmaps(kernels: Mapping[str, Floats], own: NDArray[np.bool_], share: float = 0.98) -> Figure:
+def kernel_heatmaps(kernels: Mapping[str, Floats], own: NDArray[np.bool_], share: float = 0.96) -> Drawing:
     """Kernels [n, n] of one pool side by side, the user's own photos (``own`` [n]) first and marked.
 
-    The colour scale of each ends at the quantile ``share`` of its entries.
+    The diagonal q² is drawn as bars on top. The heat map below shows the rest, and its colours span the middle
+    ``share`` of those values, so that a pattern shows however little they differ. Facts per kernel, ``TITLE spread``:
+    that span over the median.
     """
-    order = np.argsort(~own, kind="stable")
-    figure = Figure(figsize=(5 * len(kernels), 4.4), layout="constrained")
-    axes = figure.subplots(1, len(kernels), squeeze=False)
-    for axis, (title, L) in zip(axes[0], kernels.items(), strict=True):
-        shown = np.asarray(L)[np.ix_(order, order)]
-        drawn = axis.imshow(shown, cmap="viridis", vmin=0, vmax=np.quantile(shown, share), interpolation="nearest")
-        last = own.sum() - 0.5
-        axis.axhline(last, color="white", lw=0.8)
-        axis.axvline(last, color="white", lw=0.8)
-        axis.set(title=title, xlabel=f"candidate photos (the first {own.sum()} are the user's own)", ylabel="")
-        figure.colorbar(drawn, ax=axis, shrink=0.85, extend="max", label="$L_{ij}$")
+    order, count = np.argsort(~own, kind="stable"), int(own.sum())
+    figure = Drawing(5.2 * len(kernels), 5, f"Kernels of one pool of {len(own)} photos: {', '.join(kernels)}")
+    axes = figure.subplots(2, len(kernels), squeeze=False, sharex=True, height_ratios=[1, 5])
+    for (top, axis), (title, L) in zip(axes.T, kernels.items(), strict=True):
+        shown = np.array(L, dtype=float)[np.ix_(order, order)]
+        top.bar(range(len(shown)), shown.diagonal(), color=np.where(own[order], OWN, BLUE), width=0.85)
+        top.set_title(title)
+        top.set_ylabel("$L_{ii} = q_i^2$")
+        np.fill_diagonal(shown, np.nan)
+        low, middle, high = np.nanquantile(shown, [(1 - share) / 2, 0.5, (1 + share) / 2])
+        figure.facts[f"{title} spread"] = (high - low) / middle if middle else np.inf
+        drawn = axis.imshow(shown, cmap=HEAT, vmin=low, vmax=high, interpolation="nearest", aspect="auto")
+        for line in (axis.axhline, axis.axvline):
+            line(count - 0.5, color="white", lw=1.2)
+        axis.set_xlabel(f"candidate photos (the first {count} are the user's own)")
+        figure.colorbar(drawn, ax=axis, shrink=0.85, extend="both", label="$L_{ij}$,  $i \\ne j$")
     return figure
 
 
-def volumes(sets: Mapping[str, Floats]) -> Figure:
+def volumes(sets: Mapping[str, Floats]) -> Drawing:
     """Photo vectors whose inner products are L_Y, drawn: two span an area, three a volume, both √det L_Y.
 
-    ``sets``: title to L_Y, 2 × 2 or 3 × 3, positive definite.
+    ``sets``: title to L_Y, 2 × 2 or 3 × 3, positive definite. Facts: √det L_Y by title.
     """
-    figure = Figure(figsize=(3.3 * len(sets), 3.6), layout="constrained")
+    figure = Drawing(3.4 * len(sets), 3.6, f"Vectors and what they span: {', '.join(sets)}")
     reach = max(float(np.sqrt(np.diagonal(L).max())) for L in sets.values())
     for place, (title, L) in enumerate(sets.items(), start=1):
         vectors = np.linalg.cholesky(np.asarray(L))  # rows: v_i · v_j = L_ij
+        figure.facts[title] = float(np.sqrt(np.linalg.det(L)))
         flat = len(vectors) == 2
         axis = figure.add_subplot(1, len(sets), place, projection=None if flat else "3d")
-        size = np.sqrt(np.linalg.det(L))
-        if flat:
-            corners = np.array([[0, 0], vectors[0], vectors.sum(0), vectors[1]])
-            axis.fill(*corners.T, color=COLOURS[0], alpha=0.3)
-            for vector in vectors:
-                axis.annotate("", vector, (0, 0), arrowprops={"arrowstyle": "-|>", "color": PICK, "lw": 2})
-            axis.set(xlim=(-0.1 * reach, 1.9 * reach), ylim=(-0.1 * reach, 1.3 * reach), aspect="equal")
-        else:
-            a, b, c = vectors
-            faces = [[p, p + s, p + s + t, p + t] for p, s, t in _faces(a, b, c)]
-            axis.add_collection3d(Poly3DCollection(faces, facecolor=COLOURS[0], alpha=0.15, edgecolor="grey", lw=0.5))
-            axis.quiver(*np.zeros((3, 3)), *vectors.T, color=PICK, lw=2, arrow_length_ratio=0.12)
-            low, high = np.minimum(vectors, 0).sum(0), np.maximum(vectors, 0).sum(0)
-            axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), zlim=(low[2], high[2]))
-        axis.set_title(f"{title}\n{'area' if flat else 'volume'} {size:.3f}", fontsize=10)
-        axis.tick_params(labelbottom=False, labelleft=False)
+        (_area if flat else _volume)(axis, vectors, reach)
+        axis.set_title(f"{title}\n{'area' if flat else 'volume'} {figure.facts[title]:.3f}", loc="center")
+        axis.tick_params(labelbottom=False, labelleft=False, length=0)
     return figure
 
 
-def greedy_steps(thumbnails: Sequence[str], picks: Sequence[int], residuals: Floats, own: NDArray[np.bool_]) -> Figure:
+def _area(axis: Axes, vectors: Floats, reach: float) -> None:
+    corners = np.array([[0, 0], vectors[0], vectors.sum(0), vectors[1]])
+    axis.fill(*corners.T, color=SKY, alpha=0.5)
+    for vector in vectors:
+        axis.annotate("", vector, (0, 0), arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 2})
+    axis.set(xlim=(-0.1 * reach, 1.9 * reach), ylim=(-0.1 * reach, 1.3 * reach), aspect="equal")
+
+
+def _volume(axis: Axes, vectors: Floats, reach: float) -> None:
+    a, b, c = vectors
+    zero = np.zeros(3)
+    corners = [(p, s, t) for s, t, other in ((a, b, c), (a, c, b), (b, c, a)) for p in (zero, other)]
+    faces = [[p, p + s, p + s + t, p + t] for p, s, t in corners]
+    axis.add_collection3d(Poly3DCollection(faces, facecolor=SKY, alpha=0.25, edgecolor=MUTED, lw=0.6))
+    axis.quiver(*np.zeros((3, 3)), *vectors.T, color=INK, lw=2, arrow_length_ratio=0.12)
+    low, high = np.minimum(vectors, 0).sum(0), np.maximum(vectors, 0).sum(0)
+    axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), zlim=(low[2], high[2]), zticklabels=[])
+
+
+def greedy_steps(
+    thumbnails: Sequence[Photo], picks: Sequence[int], residuals: Floats, own: NDArray[np.bool_]
+) -> Drawing:
     """Greedy MAP step by step: what every photo would still add (filled) beside what it was worth alone (ring).
 
-    ``residuals`` [k, n] log gains before each pick, nan where taken; ``thumbnails`` paths of the n candidates.
+    ``residuals`` [k, n] log gains before each pick, nan where taken; ``thumbnails`` of the n candidates. Facts
+    ``rank 1``, ``rank 2``, …: the place of each pick by what the candidates are worth alone, from 1.
     """
     alone = residuals[0]
-    order = np.argsort(-alone, kind="stable")
-    where = np.argsort(order)
+    where = np.argsort(np.argsort(-alone, kind="stable"))
     finite = residuals[np.isfinite(residuals)]
     low, high = finite.min() - 0.3, finite.max() + 0.4
-    figure = Figure(figsize=(10, 2.2 * len(picks)), layout="constrained")
-    axes = figure.subplots(len(picks), 2, width_ratios=[6, 1], squeeze=False)
-    for step, pick in enumerate(picks):
-        axis, photo = axes[step]
+    figure = Drawing(10.5, 1.9 * len(picks) + 0.6, f"Gain of every candidate in {len(picks)} steps, and the picks")
+    axes = figure.subplots(len(picks), 1, squeeze=False, sharex=True)[:, 0]
+    for step, (axis, pick) in enumerate(zip(axes, picks, strict=True)):
         now = np.where(np.isfinite(residuals[step]), residuals[step], low)
         there = ~np.isnan(residuals[step])
         axis.vlines(where[there], now[there], alone[there], color=REST, lw=0.8)
-        axis.scatter(where[there], alone[there], s=22, facecolors="white", edgecolors=REST, zorder=2)
-        axis.scatter(where[there & ~own], now[there & ~own], s=22, color=COLOURS[0], zorder=3, label="others' photo")
-        axis.scatter(where[there & own], now[there & own], s=22, color=OWN, zorder=3, label="the user's own")
+        axis.scatter(where[there], alone[there], s=22, facecolors="white", edgecolors=REST, zorder=2, label="alone")
+        axis.scatter(where[there & ~own], now[there & ~own], s=22, color=BLUE, zorder=3, label="other photo")
+        axis.scatter(
+            where[there & own], now[there & own], s=34, marker="s", color=OWN, zorder=3, label="the user's own"
+        )
         axis.scatter(where[pick], now[pick], s=130, facecolors="none", edgecolors=PICK, lw=2, zorder=4, label="pick")
-        axis.set(ylim=(low, high), ylabel="gain in log det", title=f"step {step + 1}")
-        show_photo(photo, thumbnails[pick], OWN if own[pick] else PICK)
-    axes[0, 0].legend(loc="lower left", fontsize=8, ncols=3)
-    axes[-1, 0].set_xlabel("candidates, the most relevant on the left")
+        figure.facts[f"rank {step + 1}"] = int(where[pick]) + 1
+        axis.set(ylim=(low, high), xlim=(-1, len(alone)), ylabel="gain in log det", title=f"step {step + 1}")
+        at_point(axis, thumbnails[pick], (len(alone), (low + high) / 2), (0.8, 0), 1.35, OWN if own[pick] else PICK)
+    axes[-1].set_xlabel("candidates, the most relevant on the left")
+    figure.legend_below(axes[0])
     return figure
 
 
-def candidate_cloud(features: Floats, own: NDArray[np.bool_], chosen: Mapping[str, Sequence[int]]) -> Figure:
+def candidate_cloud(features: Floats, own: NDArray[np.bool_], chosen: Mapping[str, Sequence[int]]) -> Drawing:
     """Candidates in the plane of their two main directions, one panel per method with what it chose.
 
-    ``features`` [n, d]; the user's own photos are squares, the chosen ones have rings, numbered in pick order.
+    ``features`` [n, d]; the user's own photos are squares, the chosen ones have rings, numbered in pick order. Fact
+    ``variance``: the share that the plane shows.
     """
     centred = features - features.mean(0)
     left, spread, _ = np.linalg.svd(centred, full_matrices=False)
     plane = left[:, :2] * spread[:2]
-    share = float((spread[:2] ** 2).sum() / (spread**2).sum())
-    figure = Figure(figsize=(3.3 * len(chosen), 3.4), layout="constrained")
+    figure = Drawing(3.5 * len(chosen), 3.8, f"{len(features)} candidates in a plane; what {', '.join(chosen)} chose")
+    share = figure.facts["variance"] = float((spread[:2] ** 2).sum() / (spread**2).sum())
     axes = figure.subplots(1, len(chosen), squeeze=False, sharex=True, sharey=True)
     for axis, (title, picks) in zip(axes[0], chosen.items(), strict=True):
-        axis.scatter(*plane[~own].T, s=18, color=REST)
-        axis.scatter(*plane[own].T, s=36, color=OWN, marker="s")
-        axis.scatter(*plane[list(picks)].T, s=150, facecolors="none", edgecolors=PICK, lw=2)
-        for order, pick in enumerate(picks, start=1):
-            axis.annotate(str(order), plane[pick], xytext=(7, 6), textcoords="offset points", color=PICK, fontsize=9)
-        axis.set_title(title, fontsize=10)
-    figure.suptitle(f"Candidates by their two main directions ({share:.0%} of the variance); squares: the user's own")
+        axis.scatter(*plane[~own].T, s=18, color=REST, label="others' photo")
+        axis.scatter(*plane[own].T, s=40, color=OWN, marker="s", label="the user's own")
+        axis.scatter(*plane[list(picks)].T, s=150, facecolors="none", edgecolors=PICK, lw=2, label="chosen, in order")
+        for order, pick in enumerate(picks):
+            shift = [(8, 6), (8, -13), (-15, 6), (-15, -13)][order % 4]  # neighbours keep their numbers apart
+            axis.annotate(str(order + 1), plane[pick], xytext=shift, textcoords="offset points", color=PICK)
+        axis.set(title=title, xticks=[], yticks=[])
+    figure.suptitle(f"Candidates by their two main directions, {share:.0%} of the variance", x=0.01, ha="left")
+    figure.legend_below(axes[0, 0])
     return figure
 
 
-def showcases(rows: Sequence[tuple[str, Sequence[str], Sequence[str], Sequence[bool]]], past: int = 4) -> Figure:
+def showcases(rows: Sequence[tuple[str, Sequence[Photo], Sequence[Photo], Sequence[bool]]], past: int = 4) -> Page:
     """Users of one business side by side: past photos on the left, the photos chosen for them on the right.
 
-    ``rows``: (name, paths of past photos, paths of chosen photos, whether each is one the user really posted). A hit
-    has a green frame.
+    ``rows``: (name, past photos, chosen photos, whether each is one the user really posted). A hit has a green frame.
     """
-    k = max(len(chosen) for _, _, chosen, _ in rows)
-    figure = Figure(figsize=(1.25 * (past + k) + 0.4, 1.45 * len(rows) + 0.3), layout="constrained")
-    axes = figure.subplots(len(rows), past + 1 + k, width_ratios=[1] * past + [0.25] + [1] * k, squeeze=False)
-    for line, (name, before, chosen, hits) in zip(axes, rows, strict=True):
-        for axis in line:
-            axis.set_axis_off()
-        for axis, path in zip(line, before[:past], strict=False):
-            show_photo(axis, path)
-        for axis, path, hit in zip(line[past + 1 :], chosen, hits, strict=False):
-            show_photo(axis, path, OWN if hit else REST)
-        line[0].set_title(name, loc="left", fontsize=9)
-    axes[0, past + 1].set_title("chosen for this user", loc="left", fontsize=9)
-    return figure
+    size, gap, k = 1.3, 0.1, max(len(chosen) for _, _, chosen, _ in rows)
+    left = past * (size * 0.75 + gap) + 0.45
+    page = Page(left + k * (size + gap) + 0.1, f"Past and chosen photos of {len(rows)} users of one business")
+    page.words("photographed elsewhere", 0.1, 0.1, colour=MUTED)
+    page.words("chosen here (green frame: really posted)", left, 0.1)
+    y = 0.4
+    for name, before, chosen, hits in rows:
+        page.words(name, 0.1, y, colour=MUTED)
+        page.photos(before[:past], 0.1, y + 0.25, size * 0.75, gap=gap)
+        page.photos(chosen, left, y, size, [OWN if hit else None for hit in hits], gap=gap)
+        y += size + 0.2
+    return page.cut(y)
 
 
-def photo_strips(strips: Mapping[str, Sequence[str]], own: set[str]) -> Figure:
+def photo_strips(strips: Mapping[str, Sequence[Photo]], own: set[str]) -> Page:
     """One row of photos per title, as for some values of θ; the paths in ``own`` get a green frame."""
-    width = max(len(paths) for paths in strips.values())
-    figure = Figure(figsize=(1.6 * width + 1.2, 1.6 * len(strips)), layout="constrained")
-    axes = figure.subplots(len(strips), width, squeeze=False)
-    for line, (title, paths) in zip(axes, strips.items(), strict=True):
-        for axis in line:
-            axis.set(xticks=[], yticks=[], frame_on=False)
-        for axis, path in zip(line, paths, strict=False):
-            show_photo(axis, path, OWN if path in own else REST)
-        line[0].set_ylabel(title, rotation=0, ha="right", va="center", fontsize=9)
-    return figure
+    size, gap = 1.3, 0.1
+    left = max(measure(title, 10) for title in strips) + 0.3
+    page = Page(left + max(map(len, strips.values())) * (size + gap) + 0.1, f"Photos by row: {', '.join(strips)}")
+    y = 0.1
+    for title, paths in strips.items():
+        page.words(title, left - 0.15, y + size / 2 - 0.08, size=10, align="right")
+        page.photos(paths, left, y, size, [OWN if path in own else None for path in paths], gap=gap)
+        y += size + gap
+    return page.cut(y)
 
 
 def theta_slider(strips: Mapping[float, Sequence[str]], size: int = 150) -> object:
@@ -161,7 +178,7 @@ def theta_slider(strips: Mapping[float, Sequence[str]], size: int = 150) -> obje
         return "The slider over θ appears when this notebook runs in Jupyter; the figure above shows its positions."
     import ipywidgets
 
-    frames = [ipywidgets.Image(width=size, height=size) for _ in range(max(map(len, strips.values())))]
+    frames = [ipywidgets.Image(height=size) for _ in range(max(map(len, strips.values())))]
     slider = ipywidgets.SelectionSlider(
         options=[(f"{theta:.2f}", theta) for theta in strips], value=sorted(strips)[len(strips) // 2], description="θ"
     )
@@ -174,19 +191,3 @@ def theta_slider(strips: Mapping[float, Sequence[str]], size: int = 150) -> obje
     slider.observe(show, names="value")
     show({"new": slider.value})
     return ipywidgets.VBox([slider, ipywidgets.HBox(frames)])
-
-
-def show_photo(axis: Axes, path: str, frame: tuple[float, float, float] | None = None) -> None:
-    """A photo without axes, in a coloured frame if one is given."""
-    with Image.open(path) as image:
-        axis.imshow(image.convert("RGB"))
-    axis.set_axis_on()
-    axis.set(xticks=[], yticks=[], frame_on=True)
-    for spine in axis.spines.values():
-        spine.set(visible=frame is not None, color=frame or "white", linewidth=3)
-
-
-def _faces(a: Floats, b: Floats, c: Floats) -> list[tuple[Floats, Floats, Floats]]:
-    """The six faces of the box that a, b, c span, as (corner, side, side)."""
-    zero = np.zeros(3)
-    return [(p, s, t) for s, t, other in ((a, b, c), (a, c, b), (b, c, a)) for p in (zero, other)]

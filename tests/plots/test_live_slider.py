@@ -15,7 +15,7 @@ from showcase_utils.selection import dpp
 relevance, features = torch.tensor([2.0, 1.9, 0.5, -1.0]), torch.eye(4)[[0, 0, 1, 2]]
 strips = {}
 for theta in (0.0, 0.5, 0.98):
-    L = dpp.kernel(dpp.trade_off(relevance, theta), features, alpha=0.9, sigma=0.5)
+    L = dpp.kernel(dpp.quality(relevance, theta), features, alpha=0.9, sigma=0.5)
     strips[theta] = [PATHS[i] for i in dpp.greedy_map(L, 2).tolist()]
 print(sys.executable, strips, sep="\\n")
 theta_slider(strips)

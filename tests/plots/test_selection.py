@@ -3,51 +3,57 @@
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
+from matplotlib.colors import to_rgba
 
 from showcase_utils.plots import selection, selection_results
 
 
-@pytest.fixture(scope="module")
-def thumbnails(tmp_path_factory) -> list[str]:
-    folder = tmp_path_factory.mktemp("photos")
-    paths = [str(folder / f"{shade}.png") for shade in range(6)]
-    for shade, path in enumerate(paths):
-        Image.new("RGB", (8, 8), (40 * shade, 0, 0)).save(path)
-    return paths
-
-
-def _photos(figure) -> list[int]:
-    return [int(axis.images[0].get_array()[0, 0, 0]) // 40 for axis in figure.axes if axis.images]
-
-
 def test_kernel_heatmap_puts_own_photos_first():
-    L = np.arange(9.0).reshape(3, 3)
-    figure = selection.kernel_heatmaps({"now": L}, np.array([False, False, True]))
-    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), L[np.ix_([2, 0, 1], [2, 0, 1])])
+    L = np.arange(16.0).reshape(4, 4)
+    order = [3, 0, 1, 2]
+    figure = selection.kernel_heatmaps({"now": L}, np.array([False, False, False, True]))
+    bars, heat = figure.axes[:2]
+    assert [bar.get_height() for bar in bars.patches] == L.diagonal()[order].tolist()
+    shown = heat.images[0].get_array().filled(-1)
+    np.testing.assert_array_equal(shown, np.where(np.eye(4), -1, L[np.ix_(order, order)]))
+
+
+def test_a_kernel_of_nearly_equal_entries_still_shows_a_pattern():
+    entries = 0.24 + 0.002 * np.random.default_rng(0).random((30, 30))
+    L = entries + entries.T + 5 * np.eye(30)  # a diagonal far above the rest
+    figure = selection.kernel_heatmaps({"now": L}, np.arange(30) < 1)
+    image = figure.axes[1].images[0]
+    shades = image.norm(image.get_array().compressed())
+    assert np.ptp(shades) >= 1 and shades.std() > 0.2, "all in one colour"
+    assert 0 < figure.facts["now spread"] < 0.01
 
 
 def test_volumes_are_root_determinants():
     pair, three = np.array([[1.0, 0.6], [0.6, 1.0]]), np.diag([1.0, 4.0, 9.0])
-    titles = [axis.get_title() for axis in selection.volumes({"pair": pair, "three": three}).axes]
+    figure = selection.volumes({"pair": pair, "three": three})
+    titles = [axis.get_title() for axis in figure.axes]
     assert "area 0.800" in titles[0] and "volume 6.000" in titles[1]
+    assert figure.facts == pytest.approx({"pair": 0.8, "three": 6.0})
 
 
-def test_greedy_steps_show_the_picked_photos(thumbnails):
+def test_greedy_steps_show_the_picked_photos(photos):
     residuals = np.array([[0.0, 1, 2, 3, 4, 5], [-1, 0.5, 1, 2, 3, np.nan]])
     own = np.array([True, False, False, False, False, False])
-    figure = selection.greedy_steps(thumbnails, [5, 4], residuals, own)
-    assert _photos(figure) == [5, 4]
+    figure = selection.greedy_steps(photos[:6], [5, 3], residuals, own)
+    shown = [axis.artists[0].offsetbox.get_data()[0, 0, 0] // 30 for axis in figure.axes]
+    assert shown == [5, 3] and figure.facts == {"rank 1": 1, "rank 2": 3}
 
 
-def test_showcases_and_strips_show_photos_in_order(thumbnails):
-    rows = [("a", thumbnails[:2], thumbnails[2:4], [True, False]), ("b", thumbnails[4:5], thumbnails[5:6], [False])]
-    figure = selection.showcases(rows, past=2)
-    assert _photos(figure) == [0, 1, 2, 3, 4, 5]
-    frames = [axis.spines["left"].get_edgecolor()[:3] for axis in figure.axes if axis.images]
-    assert frames[2] == selection.OWN and frames[3] == selection.REST
-    strips = selection.photo_strips({"x": thumbnails[:1], "y": thumbnails[3:5]}, set())
-    assert _photos(strips) == [0, 3, 4]
+def test_showcases_and_strips_show_photos_in_order(photos, numbers):
+    rows = [("a", photos[:2], photos[2:4], [True, False]), ("b", photos[4:5], photos[5:6], [False])]
+    page = selection.showcases(rows, past=2)
+    assert numbers(page) == [0, 1, 2, 3, 4, 5]
+    green = to_rgba(selection.OWN)
+    frames = [patch.get_edgecolor() == green for patch in page.sheet.patches]
+    assert frames == [False, False, True, False, False, False]
+    strips = selection.photo_strips({"x": photos[:1], "y": photos[3:5]}, {photos[4]})
+    assert numbers(strips) == [0, 3, 4]
+    assert [patch.get_edgecolor() == green for patch in strips.sheet.patches] == [False, False, True]
 
 
 def test_cloud_rings_the_chosen():
@@ -60,8 +66,8 @@ def test_cloud_rings_the_chosen():
     np.testing.assert_allclose(rings.get_offsets(), plane[[3, 7]])
 
 
-def test_slider_needs_a_live_notebook(thumbnails, monkeypatch):
-    strips = {0.0: thumbnails[:2], 0.5: thumbnails[2:4], 1.0: thumbnails[4:6]}
+def test_slider_needs_a_live_notebook(photos, monkeypatch):
+    strips = {0.0: photos[:2], 0.5: photos[2:4], 1.0: photos[4:6]}
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
     assert "Jupyter" in selection.theta_slider(strips)
     monkeypatch.setenv("JPY_SESSION_NAME", "03.ipynb")
@@ -69,7 +75,7 @@ def test_slider_needs_a_live_notebook(thumbnails, monkeypatch):
     before = [image.value for image in row.children]
     slider.value = 1.0
     after = [image.value for image in row.children]
-    for path, value in zip(thumbnails[2:], before + after, strict=True):
+    for path, value in zip(photos[2:6], before + after, strict=True):
         with open(path, "rb") as file:
             assert value == file.read()
 
@@ -80,9 +86,12 @@ def test_result_figures_draw_every_line():
         | {"train_loss": [3, 2, 3, 2], "val_loss": [3, 2, 3, 4], "alpha": 0.9, "sigma": [0.5, 0.6, 0.5, 0.4]}
         | {"best": [False, True, True, False]}
     )
-    assert [axis.get_title() for axis in selection_results.training_curves(history).axes] == ["img", "text"]
-    similarity = selection_results.learned_similarity(history, np.linspace(0, 1, 50)).axes[0]
-    assert [line.get_label() for line in similarity.lines][1] == "img: α = 0.900, σ = 0.60"
+    assert [axis.get_title("left") for axis in selection_results.training_curves(history).axes] == ["img", "text"]
+    figure = selection_results.learned_similarity(history, np.linspace(0, 1, 50))
+    lines = figure.axes[0].lines
+    assert [line.get_label() for line in lines][1] == "img: α = 0.900, σ = 0.60"
+    assert len({str(line.get_linestyle()) for line in lines}) == 3, "curves that coincide must still be told apart"
+    assert figure.facts["gap"] == pytest.approx(np.abs(lines[1].get_ydata() - lines[2].get_ydata()).max())
 
     index = pd.MultiIndex.from_tuples([("dpp", "img"), ("random", "none")], names=["method", "profile"])
     values = {"f1": [0.3, 0.1], "f1_low": [0.2, 0.05], "f1_high": [0.4, 0.2], "samples": 9}
@@ -90,10 +99,10 @@ def test_result_figures_draw_every_line():
     values |= {name: [0.55, np.nan] for name in ("auc", "auc_low", "auc_high")}
     table = pd.DataFrame(values, index=index)
     drawn = selection_results.method_intervals(table).axes[0]
-    assert [label.get_text() for label in drawn.get_yticklabels()] == ["random", "dpp · img"]
+    assert [label.get_text() for label in drawn.get_yticklabels()] == ["dpp · img", "random"]
     ceiling = pd.concat([table, table.iloc[:1].rename({"dpp": "oracle", "img": "none"}).assign(f1=0.9)])
     drawn = selection_results.method_intervals(ceiling).axes[0]
-    assert "oracle: 0.90" in drawn.get_title() and len(drawn.get_yticklabels()) == 2
+    assert "oracle: 0.90" in drawn.get_title("left") and len(drawn.get_yticklabels()) == 2
 
     curves = pd.DataFrame(
         [
@@ -114,7 +123,7 @@ def test_result_figures_draw_every_line():
     thetas = pd.DataFrame(
         [
             {"method": method, "profile": "img", "seed": 0, "theta": theta, "f1": theta, "diversity": 1 - theta}
-            for method in ("dpp_learned", "mmr_learned", "dpp_cosine", "mmr_cosine")
+            for method in ("dpp", "mmr_learned", "dpp_cosine", "another")
             for theta in (0.0, 0.5, 0.9)
         ]
     )
@@ -126,3 +135,11 @@ def test_result_figures_draw_every_line():
     banded = banded.set_index(pd.Index(bands, name="pool"), append=True)
     panel = selection_results.strata({"pool": banded}, [("dpp", "img")]).axes[0]
     assert [label.get_text().split("\n")[0] for label in panel.get_xticklabels()] == ["1–10", "11–20"]
+
+
+def test_methods_look_the_same_in_every_figure_and_never_alike():
+    names = ["dpp", "top_k_learned", "mmr_learned", "bpr", "dpp_cosine", "top_k_cosine", "mmr_cosine"]
+    names += ["k_medoids", "random", "somebody_elses", "one_more"]
+    looks = selection_results.method_looks(names)
+    assert len({(str(style["color"]), style["marker"]) for style in looks.values()}) == len(names)
+    assert selection_results.method_looks(["random", "dpp"]) == {name: looks[name] for name in ("random", "dpp")}

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from showcase_utils.claims.cases import pick_cases
-from showcase_utils.plots import evaluation as plots
+from showcase_utils.plots import claims as plots
 
 SYSTEMS = ["img_gpt2", "ours_pc2l"]
 
@@ -53,7 +53,7 @@ def test_cases_are_the_best_the_median_and_the_worst(texts, per_sample):
 
 def test_panels_show_the_metrics_that_are_there(metrics, tmp_path):
     figure = plots.intervals(metrics, ["METEOR", "absent", "Distinct-2"], columns=2)
-    shown = [axis.get_title() for axis in figure.axes]
+    shown = [axis.get_title("left") for axis in figure.axes]
     assert shown == ["METEOR", "Distinct-2"]
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == SYSTEMS
     assert drawn(figure, tmp_path / "a.png")
@@ -68,9 +68,10 @@ def test_lengths_and_truth(texts, per_sample, tmp_path):
     assert figure.axes[0].texts[0].get_text() == "mean 4.0"
     assert drawn(figure, tmp_path / "a.png")
     assert drawn(plots.against_truth(per_sample), tmp_path / "b.png")
-    row = {"picks": "random", "value": 0.4, "low": 0.3, "high": 0.5, "chance": 0.4, "oracle": 0.9}
-    bars = plots.taste_bars(pd.DataFrame([row]))
-    assert {text.get_text() for text in bars.axes[0].texts} == {"all candidates", "oracle"}
+    assert figure.facts == {"users' own reviews": 4, "img_gpt2": 3, "ours_pc2l": 3}
+    row = {"picks": "oracle", "value": 0.4, "low": 0.3, "high": 0.5, "chance": 0.4, "oracle": 0.9}
+    bars = plots.taste_bars(pd.DataFrame([row]))  # the method "oracle" is not the best possible share
+    assert {text.get_text() for text in bars.axes[0].texts} == {"all candidates 0.40", "best possible 0.90"}
     assert drawn(bars, tmp_path / "c.png")
 
 
@@ -78,8 +79,9 @@ def test_case_studies_and_the_ledger(texts, per_sample, tmp_path):
     Image.new("RGB", (40, 30), "red").save(tmp_path / "p.jpg")
     cases = pick_cases(texts, per_sample, "ours_pc2l", "METEOR", best=1, worst=1)
     figure = plots.case_studies(cases, SYSTEMS, {"p": tmp_path / "p.jpg"})
-    words = [text.get_text() for axis in figure.axes for text in axis.texts]
-    assert len(words) == 3 and all("i wrote that myself" in word and "ours_pc2l wrote this" in word for word in words)
+    words = [text.get_text() for text in figure.sheet.texts]
+    assert len(figure.sheet.images) == 3 and words.count("i wrote that myself") == 3
+    assert words[words.index("ours_pc2l") + 1] == "ours_pc2l wrote this" and "best: 0.90" in words
     assert drawn(figure, tmp_path / "a.png")
     claims = pd.DataFrame(
         {"key": ["1a", "1b"], "statement": ["x", "y"], "metric": ["m", "m"],
@@ -88,6 +90,11 @@ def test_case_studies_and_the_ledger(texts, per_sample, tmp_path):
          "relative_high": [0.6, np.nan]}
     )  # fmt: skip
     page = plots.ledger(claims)
-    assert [label.get_text() for label in page.axes[0].get_yticklabels()] == ["1a  x (m)", "1b  y (m)"]
+    assert [label.get_text() for label in page.axes[0].get_yticklabels()] == ["1a x (m)", "1b y (m)"]
+    assert page.facts == {"reproduced": 1, "not reproduced": 0, "not testable here": 1}
     assert "reproduced: 1" in [text.get_text() for text in page.legends[0].get_texts()]
     assert drawn(page, tmp_path / "b.png")
+
+
+def test_verdicts_differ_in_more_than_colour():
+    assert len({(style["marker"], style.get("mfc")) for style in plots.VERDICTS.values()}) == len(plots.VERDICTS)
