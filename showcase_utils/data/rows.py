@@ -110,9 +110,9 @@ def accept(raw: bytes) -> Accepted:
     text = _mended(text.replace("\0", ""))
     if _BLANK.fullmatch(text):
         raise Rejected("no text")
-    history = _history(row.get("history_reviews"))
-    pics = row.get("pics")
-    return Accepted([user], [business], [rating], [text], [_photo_ids(pics)], [pics], [history])
+    pics = row.get("pics", [])
+    image_ids, history = _photo_ids(pics), _history(row.get("history_reviews"))
+    return Accepted([user], [business], [rating], [text], [image_ids], [pics], [history])
 
 
 def _id(row: dict[str, Any], key: str) -> str:
@@ -134,7 +134,7 @@ def _photo_ids(pics: Any) -> list[str]:
         raise Rejected("no photos")
     if type(pics) is not list:
         raise Rejected("pics is not a list")
-    ids = [pic.get("id") if type(pic) is dict else pic for pic in pics]
+    ids: list[Any] = [pic.get("id") if type(pic) is dict else pic for pic in pics]
     for image_id in ids:
         if type(image_id) is not str or _BLANK.fullmatch(image_id):
             raise Rejected("photo without an id")

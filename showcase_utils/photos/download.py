@@ -136,50 +136,58 @@ class _File:
     async def _go_on(self, http: httpx.AsyncClient, guard: Guard, bar: Bar) -> bool:
         """One request for what is missing; whether the file is whole then."""
         begin = self._size()
-        if self.total is not None and begin == self.total:
+        if begin and begin == self.total:
             return True
-        known = self.version.read_text(encoding="latin-1") if begin and self.version.exists() else ""
+        version = self.version.read_text(encoding="latin-1") if begin and self.version.exists() else ""
         headers = {"Range": f"bytes={begin}-"} if begin else {}
-        headers |= {"If-Range": known} if known else {}
+        headers |= {"If-Range": version} if version else {}
         async with opened(http, guard, self.url, headers) as response:
-            status, version = response.status_code, _version(response)
+            status, other = response.status_code, _version(response)
             if status == 416 and self.known is None and _range(response) == (None, begin):
                 self.total = begin  # nothing is missing: the last run ended just before the file got its name
                 return True
-            other = status == 206 and (_range(response)[0] != begin or known and version and version != known)
-            if other or status == 416:
+            changed = version and other and version != other
+            if status == 416 or status == 206 and (_range(response)[0] != begin or changed):
                 self._drop()  # not what was asked for: from the beginning
                 bar.reset(self.total)
                 return False
-            if status in (408, 429) or status >= 500:
-                raise httpx.TransportError(f"HTTP {status}")
-            if status not in (200, 206):
-                raise DownloadError(f"{self.url}: HTTP {status}. {self._way_out()}")
-            announced = _range(response)[1] if status == 206 else _length(response)
-            if self.known is None:
-                self.total = announced
-            elif announced is not None and announced != self.known.bytes:
-                raise DownloadError(
-                    f"{self.url}: {announced} bytes, the published file has {self.known.bytes}. {self._way_out()}"
-                )
-            parts = _with_head(response.aiter_raw())
-            first = await anext(parts, b"")
-            if status == 200:  # the whole file, from the start: of a server that knows no ranges, or a new version
-                if problem := self._wrong_beginning(first):  # seen before anything that is here is written over
-                    raise DownloadError(f"{self.url}: {problem}. {self._way_out()}")
-                begin = 0
-                bar.reset(self.total)
-                self._drop()
-                self.version.write_text(version, encoding="latin-1")
-            with self.part.open("ab" if begin else "wb") as file:
-                while first:  # as it comes: nothing is lost when it is cut
-                    file.write(first)
-                    file.flush()  # so that a kill loses nothing that has come
-                    bar.update(len(first))
-                    if self.total is not None and file.tell() > self.total:
-                        break
-                    first = await anext(parts, b"")
+            self._check_answer(response)
+            await self._write(response, bar)
         return self.total is None or self._size() >= self.total
+
+    def _check_answer(self, response: httpx.Response) -> None:
+        """Raises ``TransportError`` for an answer that may not last, ``DownloadError`` for one that is no use."""
+        status = response.status_code
+        if status in (408, 429) or status >= 500:
+            raise httpx.TransportError(f"HTTP {status}")
+        if status not in (200, 206):
+            raise DownloadError(f"{self.url}: HTTP {status}. {self._way_out()}")
+        announced = _range(response)[1] if status == 206 else _length(response)
+        if self.known is None:
+            self.total = announced
+        elif announced is not None and announced != self.known.bytes:
+            raise DownloadError(
+                f"{self.url}: {announced} bytes, the published file has {self.known.bytes}. {self._way_out()}"
+            )
+
+    async def _write(self, response: httpx.Response, bar: Bar) -> None:
+        """Append what comes, or write the file anew if the server sends it from its first byte."""
+        parts = _with_head(response.aiter_raw())
+        part = await anext(parts, b"")
+        if response.status_code == 200:  # a server that knows no ranges, or a new version
+            if problem := self._wrong_beginning(part):  # seen before anything that is here is written over
+                raise DownloadError(f"{self.url}: {problem}. {self._way_out()}")
+            bar.reset(self.total)
+            self._drop()
+            self.version.write_text(_version(response), encoding="latin-1")
+        with self.part.open("ab") as file:
+            while part:
+                file.write(part)
+                file.flush()  # so that a kill loses nothing that has come
+                bar.update(len(part))
+                if self.total is not None and file.tell() > self.total:
+                    break
+                part = await anext(parts, b"")
 
     def _drop(self) -> None:
         self.part.unlink(missing_ok=True)

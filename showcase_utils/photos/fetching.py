@@ -29,7 +29,7 @@ import pyarrow as pa
 
 from showcase_utils.config import Download
 from showcase_utils.photos.addresses import Guard, RedirectLoop, RefusedAddress, client, opened
-from showcase_utils.photos.files import Judged, judge, quiet_about_large_pictures
+from showcase_utils.photos.files import CheckedPhoto, check_photo, quiet_about_large_pictures
 from showcase_utils.photos.folder import PLAIN_NAME
 from showcase_utils.photos.store import PhotoStore
 from showcase_utils.progress import progress_bar
@@ -135,35 +135,35 @@ class _Run:
     async def _worker(self, todo: Iterator[_Photo]) -> None:
         for photo in todo:
             if not PLAIN_NAME.fullmatch(photo.image_id):
-                self._done(photo, Judged("refused", note="the id is not a plain name"), None)
+                self._done(photo, CheckedPhoto("refused", note="the id is not a plain name"), None)
                 continue
-            judged, http = await self._fetch(photo)
-            self._done(photo, judged, http)
-            self.failures = self.failures + 1 if judged.status == "unreachable" and http is None else 0
+            checked, http = await self._fetch(photo)
+            self._done(photo, checked, http)
+            self.failures = self.failures + 1 if checked.status == "unreachable" and http is None else 0
             if self.failures >= FAILURES_IN_A_ROW:
                 raise ValueError(
-                    f"{self.failures} photos in a row got no answer ({judged.note}): the network seems to be down; "
+                    f"{self.failures} photos in a row got no answer ({checked.note}): the network seems to be down; "
                     "start again later with --retry, what is there stays"
                 )
 
-    def _done(self, photo: _Photo, judged: Judged, http: int | None) -> None:
-        self.store.record(photo.image_id, judged.status, judged, http, photo.url)
-        self.counts[judged.status] += 1
+    def _done(self, photo: _Photo, checked: CheckedPhoto, http: int | None) -> None:
+        self.store.record(photo.image_id, checked.status, checked, http, photo.url)
+        self.counts[checked.status] += 1
         self.bar.set_postfix(self.counts, refresh=False)
         self.bar.update()
 
-    async def _fetch(self, photo: _Photo) -> tuple[Judged, int | None]:
+    async def _fetch(self, photo: _Photo) -> tuple[CheckedPhoto, int | None]:
         for attempt in range(self.settings.retries + 1):
             pause, http = min(self.settings.backoff * 2**attempt, self.settings.max_wait), None
             try:
-                judged, http = await self._try(photo)
+                checked, http = await self._try(photo)
                 # A cut body need not show it, and a busy host may answer with a page: both may pass.
-                if judged.status != "not an image" or attempt == self.settings.retries:
-                    return judged, http
+                if checked.status != "not an image" or attempt == self.settings.retries:
+                    return checked, http
             except RefusedAddress as error:
-                return Judged("refused", note=str(error)), None
+                return CheckedPhoto("refused", note=str(error)), None
             except RedirectLoop as error:
-                return Judged("unreachable", note=str(error)), error.http
+                return CheckedPhoto("unreachable", note=str(error)), error.http
             except Passing as error:
                 note, http = str(error), error.http
                 if error.wait is not None:
@@ -173,37 +173,37 @@ class _Run:
                 note = str(error) or type(error).__name__
             if attempt < self.settings.retries:
                 await asyncio.sleep(pause)
-        return Judged("unreachable", note=f"{note} ({self.settings.retries + 1} times)"), http
+        return CheckedPhoto("unreachable", note=f"{note} ({self.settings.retries + 1} times)"), http
 
-    async def _try(self, photo: _Photo) -> tuple[Judged, int]:
+    async def _try(self, photo: _Photo) -> tuple[CheckedPhoto, int]:
         """One request. Raises ``Passing`` and what ``opened`` raises."""
         async with opened(
             self.http, self.guard, photo.url, turn=self.hosts.turn, seconds=self.settings.timeout
         ) as response:
             http = response.status_code
             if http in GONE:
-                return Judged("expired", note=f"HTTP {http}"), http
+                return CheckedPhoto("expired", note=f"HTTP {http}"), http
             if http in PASSING or http >= 500:
                 raise Passing(http, response.url.netloc.decode("ascii"), _retry_after(response))
             if http != 200:
-                return Judged("unreachable", note=f"HTTP {http}"), http
+                return CheckedPhoto("unreachable", note=f"HTTP {http}"), http
             content = bytearray()
             announced = response.headers.get("content-length", "")
             if announced.isdecimal() and int(announced) > self.settings.max_bytes:
-                return Judged("too large", note=f"{announced} bytes announced"), http
+                return CheckedPhoto("too large", note=f"{announced} bytes announced"), http
             async for part in response.aiter_raw():
                 content += part
                 if len(content) > self.settings.max_bytes:
-                    return Judged("too large", note=f"more than {self.settings.max_bytes} bytes"), http
+                    return CheckedPhoto("too large", note=f"more than {self.settings.max_bytes} bytes"), http
         loop = asyncio.get_running_loop()
-        judged = await loop.run_in_executor(self.decoders, self._keep, photo.image_id, bytes(content))
-        return judged, http
+        checked = await loop.run_in_executor(self.decoders, self._keep, photo.image_id, bytes(content))
+        return checked, http
 
-    def _keep(self, image_id: str, content: bytes) -> Judged:
-        judged = judge(content, self.settings.max_pixels)
-        if judged.status == "ok":
-            self.store.keep(image_id, judged.content)
-        return judged.without_content()
+    def _keep(self, image_id: str, content: bytes) -> CheckedPhoto:
+        checked = check_photo(content, self.settings.max_pixels)
+        if checked.status == "ok":
+            self.store.keep(image_id, checked.content)
+        return checked.without_content()
 
 
 def _pairs(photos: pa.Table) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What bytes that should be a photo really are, and the JPEG that is kept of them."""
+"""Whether bytes are a photo, and the JPEG that is kept of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ JPEG_QUALITY = 95
 
 
 @dataclass(frozen=True)
-class Judged:
+class CheckedPhoto:
     """``status`` is ``ok``, ``not an image``, ``too large`` or ``refused``; the rest describes what is kept."""
 
     status: str
@@ -28,22 +28,22 @@ class Judged:
     sha256: str = ""
     note: str = ""
 
-    def without_content(self) -> Judged:
+    def without_content(self) -> CheckedPhoto:
         """The same without the bytes, which need not wait in memory for their line in the index."""
         return replace(self, content=b"")
 
 
-def judge(content: bytes, max_pixels: int, decode: bool = True, as_it_is: bool = False) -> Judged:
-    """Decode a photo wholly and say what it is; without ``decode`` a JPEG that has its end is believed.
+def check_photo(content: bytes, max_pixels: int, decode: bool = True, as_it_is: bool = False) -> CheckedPhoto:
+    """Decode a photo wholly and say what it is; without ``decode`` a JPEG that has its end is taken for whole.
 
     A JPEG in RGB or grey is kept byte for byte. Anything else that is a picture (PNG, WebP, GIF, BMP, CMYK) becomes
-    an RGB JPEG, on white where it is transparent, and ``note`` says so; ``as_it_is``: it is only noted. The size in
-    pixels is looked at before any pixel is decoded.
+    an RGB JPEG, on white where it is transparent, and ``note`` says so; with ``as_it_is`` it stays, and ``note`` says
+    that. The size in pixels is looked at before any pixel is decoded.
     """
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if image.width * image.height > max_pixels:
-                return Judged("too large", note=f"{image.width} x {image.height} pixels")
+                return CheckedPhoto("too large", note=f"{image.width} x {image.height} pixels")
             # MPO: a JPEG with further pictures behind it, as some phones write it
             plain = image.format in ("JPEG", "MPO") and image.mode in ("RGB", "L")
             if decode or not plain or not content.endswith(ENDS["JPEG"]):
@@ -52,27 +52,27 @@ def judge(content: bytes, max_pixels: int, decode: bool = True, as_it_is: bool =
                 return _kept(content, image, "" if plain else f"{image.format} {image.mode} kept as it is")
             return _re_encoded(content, image)
     except Image.DecompressionBombError as error:
-        return Judged("too large", note=str(error))
+        return CheckedPhoto("too large", note=str(error))
     except UnidentifiedImageError:
-        return Judged("not an image", note=f"begins with {content[:16]!r}" if content else "no bytes")
+        return CheckedPhoto("not an image", note=f"begins with {content[:16]!r}" if content else "no bytes")
     except Exception as error:  # decoders meet hostile bytes with errors of every kind; none may end a long run
-        return Judged("not an image", note=f"does not decode: {error}"[:200])
+        return CheckedPhoto("not an image", note=f"does not decode: {error}"[:200])
 
 
 @contextmanager
 def quiet_about_large_pictures() -> Iterator[None]:
-    """Without Pillow's warning: ``judge`` looks at the size itself. Not per thread, so around a whole run."""
+    """Without Pillow's warning: ``check_photo`` looks at the size itself. Not per thread, so around a whole run."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         yield
 
 
-def _kept(content: bytes, image: Image.Image, note: str = "") -> Judged:
+def _kept(content: bytes, image: Image.Image, note: str = "") -> CheckedPhoto:
     digest = hashlib.sha256(content).hexdigest()
-    return Judged("ok", content, len(content), image.width, image.height, digest, note)
+    return CheckedPhoto("ok", content, len(content), image.width, image.height, digest, note)
 
 
-def _re_encoded(content: bytes, image: Image.Image) -> Judged:
+def _re_encoded(content: bytes, image: Image.Image) -> CheckedPhoto:
     note = f"{image.format} {image.mode} re-encoded as RGB JPEG; sha256 before: {hashlib.sha256(content).hexdigest()}"
     upright = ImageOps.exif_transpose(image)  # the new file has no EXIF that would say how to turn it
     if upright.has_transparency_data:

@@ -1,6 +1,6 @@
 """A folder of photos that fills up over days: files ``{image_id}.jpg``, and an index of what became of every photo.
 
-The folder can be read by ``images.PhotoFolder`` at any time. Files lie two folders deep, spread by a hash of their id
+The folder can be read by ``folder.PhotoFolder`` at any time. Files lie two folders deep, spread by a hash of their id
 (ids differ in case only, and some file systems do not tell); files of an older layout stay where they are.
 
 A file is written elsewhere and renamed, so there is never half a photo under its name. What became of it goes as one
@@ -21,6 +21,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import count
 from pathlib import Path, PurePosixPath
 
@@ -28,7 +29,7 @@ import filelock
 import pyarrow as pa
 
 from showcase_utils.config import Download
-from showcase_utils.photos.files import Judged, judge, quiet_about_large_pictures
+from showcase_utils.photos.files import CheckedPhoto, check_photo, quiet_about_large_pictures
 from showcase_utils.photos.folder import PLAIN_NAME, JpegFiles
 from showcase_utils.photos.index import JOURNAL, STATUSES, entries, fold_journal
 from showcase_utils.progress import progress_bar
@@ -104,10 +105,16 @@ class PhotoStore:
         self._appear(fresh, path)
 
     def record(
-        self, image_id: str, status: str, judged: Judged | None = None, http: int | None = None, url: str = "", note=""
+        self,
+        image_id: str,
+        status: str,
+        checked: CheckedPhoto | None = None,
+        http: int | None = None,
+        url: str = "",
+        note="",
     ) -> None:
         """Note what became of a photo, with the evidence."""
-        facts = judged or Judged(status)
+        facts = checked or CheckedPhoto(status)
         row = {
             "image_id": printable(image_id),
             "status": status,
@@ -140,15 +147,15 @@ class PhotoStore:
             self.adopt(self.folder, limits, progress=False)  # first, so that no original is taken for missing
         jobs = self._jobs_of_folder(source, limits) if source.is_dir() else self._jobs_of_tar(source, limits)
         counts: dict[str, int] = {}
-        pending: dict[str, Future[Judged]] = {}
+        pending: dict[str, Future[CheckedPhoto]] = {}
 
         def finish_one() -> None:
             image_id = next(iter(pending))
-            judged = pending.pop(image_id).result()
+            checked = pending.pop(image_id).result()
             damaged = source == self.folder and image_id in self._damaged  # to be fetched anew, so nothing is noted
-            if judged.status == "ok" or not (damaged or self.status(image_id)):
-                self.record(image_id, judged.status, judged)
-                counts[judged.status] = counts.get(judged.status, 0) + 1
+            if checked.status == "ok" or not (damaged or self.status(image_id)):
+                self.record(image_id, checked.status, checked)
+                counts[checked.status] = counts.get(checked.status, 0) + 1
 
         with (
             quiet_about_large_pictures(),
@@ -169,16 +176,16 @@ class PhotoStore:
                     finish_one()
         return counts
 
-    def _jobs_of_folder(self, source: Path, limits: Download) -> Iterator[tuple[str, Callable[[], Judged]]]:
-        for place, folders, names in os.walk(source):
+    def _jobs_of_folder(self, source: Path, limits: Download) -> Iterator[tuple[str, Callable[[], CheckedPhoto]]]:
+        for folder, folders, names in os.walk(source):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(names):
                 image_id, suffix = os.path.splitext(name)
                 if suffix.lower() in SUFFIXES and not self._known(image_id):
-                    path = Path(place, name)
-                    yield image_id, lambda image_id=image_id, path=path: self._take_file(image_id, path, limits)
+                    path = Path(folder, name)
+                    yield image_id, partial(self._take_file, image_id, path, limits)
 
-    def _jobs_of_tar(self, source: Path, limits: Download) -> Iterator[tuple[str, Callable[[], Judged]]]:
+    def _jobs_of_tar(self, source: Path, limits: Download) -> Iterator[tuple[str, Callable[[], CheckedPhoto]]]:
         try:
             with tarfile.open(source, "r|*") as tar:  # a stream: 100 GB are read once, and only to the next photo
                 for member in tar:
@@ -186,15 +193,15 @@ class PhotoStore:
                         continue
                     image_id, problem = _id_of_member(member)
                     if problem:
-                        yield image_id, lambda problem=problem: Judged("refused", note=problem)
+                        yield image_id, partial(CheckedPhoto, "refused", note=problem)
                     elif self._known(image_id):
                         continue
                     elif member.size > limits.max_bytes:
-                        yield image_id, lambda size=member.size: Judged("too large", note=f"{size} bytes")
+                        yield image_id, partial(CheckedPhoto, "too large", note=f"{member.size} bytes")
                     else:
                         file = tar.extractfile(member)
                         content = file.read() if file else b""
-                        yield image_id, lambda i=image_id, content=content: self._take(i, content, limits)
+                        yield image_id, partial(self._take, image_id, content, limits)
         except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
             raise ValueError(
                 f"{source}: not a tar, or a damaged one ({error}): download it again; photos before the damage stay"
@@ -203,23 +210,23 @@ class PhotoStore:
     def _known(self, image_id: str) -> bool:
         return self._statuses.get(image_id) == "ok"
 
-    def _take_file(self, image_id: str, path: Path, limits: Download) -> Judged:
+    def _take_file(self, image_id: str, path: Path, limits: Download) -> CheckedPhoto:
         if not PLAIN_NAME.fullmatch(image_id):
-            return Judged("refused", note="not a plain name")
+            return CheckedPhoto("refused", note="not a plain name")
         if path.stat().st_size > limits.max_bytes:
-            return Judged("too large", note=f"{path.stat().st_size} bytes")
+            return CheckedPhoto("too large", note=f"{path.stat().st_size} bytes")
         return self._take(image_id, path.read_bytes(), limits, path)
 
-    def _take(self, image_id: str, content: bytes, limits: Download, path: Path | None = None) -> Judged:
+    def _take(self, image_id: str, content: bytes, limits: Download, path: Path | None = None) -> CheckedPhoto:
         own = path == self.path(image_id)
-        judged = judge(content, limits.max_pixels, limits.decode_adopted, as_it_is=own)
-        if judged.status != "ok" or own:
-            return judged.without_content()
-        if judged.content is not content or path is None:
-            self.keep(image_id, judged.content)
+        checked = check_photo(content, limits.max_pixels, limits.decode_adopted, as_it_is=own)
+        if checked.status != "ok" or own:
+            return checked.without_content()
+        if checked.content is not content or path is None:
+            self.keep(image_id, checked.content)
         else:
             self._link(path, image_id)
-        return judged.without_content()
+        return checked.without_content()
 
     def _link(self, path: Path, image_id: str) -> None:
         fresh = self._fresh()

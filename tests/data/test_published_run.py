@@ -17,7 +17,7 @@ from showcase_utils.artifacts import Artifacts
 from showcase_utils.config import load_settings
 from showcase_utils.data.frames import load_reviews
 from showcase_utils.data.gest import photos_named
-from showcase_utils.photos.files import judge
+from showcase_utils.photos.files import check_photo
 from showcase_utils.photos.store import PhotoStore
 
 ROOT = Path(__file__).parents[2]
@@ -69,7 +69,7 @@ def test_the_profile_of_the_readme(run, folder):
             status = fates[number % len(fates)]
             if status == "ok":
                 store.keep(image_id, buffer.getvalue())
-            store.record(image_id, status, judge(buffer.getvalue(), 10**6) if status == "ok" else None)
+            store.record(image_id, status, check_photo(buffer.getvalue(), 10**6) if status == "ok" else None)
     printed, data = run(readme_profile())
     assert f"{ROWS} rows = {ROWS} accepted + 0 rejected; {len(photos)} photos" in printed
     statuses = pd.read_parquet(data / "images.parquet", columns=["status"])["status"].value_counts().to_dict()

@@ -21,7 +21,7 @@ from showcase_utils.config import Download
 from showcase_utils.photos import fetching
 from showcase_utils.photos.addresses import Guard, RefusedAddress, is_public
 from showcase_utils.photos.fetching import ADDRESS_SCHEMA, address, fetch_photos
-from showcase_utils.photos.files import judge
+from showcase_utils.photos.files import check_photo
 from showcase_utils.photos.folder import PhotoFolder
 from showcase_utils.photos.index import load_index
 from showcase_utils.photos.store import PhotoStore
@@ -214,12 +214,12 @@ def test_other_pictures_become_rgb_jpegs(server, answering, fetch, tmp_path, for
 def test_transparent_becomes_white_and_grey_stays():
     clear = io.BytesIO()
     Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(clear, "PNG")
-    with Image.open(io.BytesIO(judge(clear.getvalue(), 64).content)) as image:
+    with Image.open(io.BytesIO(check_photo(clear.getvalue(), 64).content)) as image:
         assert image.getpixel((4, 4)) == (255, 255, 255)
     grey = picture(mode="L")
-    assert judge(grey, 10**6).content == grey
+    assert check_photo(grey, 10**6).content == grey
     several = picture("MPO", save_all=True, append_images=[Image.new("RGB", (16, 12))])
-    assert judge(several, 10**6).content == several
+    assert check_photo(several, 10**6).content == several
 
 
 def test_caps_on_bytes_and_pixels(server, answering, fetch):
