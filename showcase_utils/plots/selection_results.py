@@ -80,7 +80,7 @@ def learned_similarity(history: pd.DataFrame, distances: NDArray[np.floating]) -
     reach = np.linspace(0, max(0.2, float(np.quantile(distances, 0.999))), 200)
     figure = Drawing(8, 5.2, "How different two photos count by their distance, before and after training")
     (top, bottom) = figure.subplots(2, 1, sharex=True, height_ratios=[2.4, 1])
-    lines = [("start", history.iloc[:1], {"color": INK, "ls": ":"})]
+    lines: list[tuple[str, pd.DataFrame, dict[str, Any]]] = [("start", history.iloc[:1], {"color": INK, "ls": ":"})]
     for place, (profile, part) in enumerate(history[history["best"]].groupby("profile", sort=False)):
         lines.append((profile, part, {"color": PALETTE[place % len(PALETTE)], "ls": DASHES[place % len(DASHES)]}))
     learned = []
@@ -99,8 +99,8 @@ def learned_similarity(history: pd.DataFrame, distances: NDArray[np.floating]) -
     return figure
 
 
-def method_intervals(table: pd.DataFrame) -> Drawing:
-    """F1, AUC and Div of every method and profile with their intervals; ``table`` as `method_table` gives it.
+def method_intervals(table: pd.DataFrame, k: int) -> Drawing:
+    """F1@k, AUC and Div@k of every method and profile with intervals; ``table`` as `method_table` gives it.
 
     The oracle is named in the title and not drawn: on its scale the others would all look alike. AUC has a dot where
     a method ranks all candidates.
@@ -108,14 +108,14 @@ def method_intervals(table: pd.DataFrame) -> Drawing:
     shown = table.drop("oracle", level="method", errors="ignore").sort_values("f1", ascending=False)
     labels = [method if profile == "none" else f"{method} · {profile}" for method, profile in shown.index]
     styles = method_looks([method for method, _ in shown.index])
-    figure = Drawing(12, 0.24 * len(shown) + 1, f"F1, AUC and Div of {len(shown)} methods with 95 % intervals")
+    figure = Drawing(12, 0.24 * len(shown) + 1, f"F1@{k}, AUC and Div@{k} of {len(shown)} methods with intervals")
     axes = figure.subplots(1, 3, sharey=True)
-    for axis, metric, title in zip(axes, ("f1", "auc", "diversity"), ("F1", "AUC", "Div"), strict=True):
+    for axis, metric, title in zip(axes, ("f1", "auc", "diversity"), (f"F1@{k}", "AUC", f"Div@{k}"), strict=True):
         numbers = shown[[metric, f"{metric}_low", f"{metric}_high"]].to_numpy()
         dots(axis, [(*row, styles[method]) for row, (method, _) in zip(numbers, shown.index, strict=True)], labels)
         axis.set_title(title)
     if len(shown) < len(table):
-        axes[0].set_title(f"F1 (oracle: {table.xs('oracle', level='method')['f1'].iloc[0]:.2f})")
+        axes[0].set_title(f"F1@{k} (oracle: {table.xs('oracle', level='method')['f1'].iloc[0]:.2f})")
     axes[1].axvline(0.5, color=MUTED, lw=1, ls=":")
     axes[1].set_title("AUC (dotted: chance)")
     return figure
@@ -141,13 +141,13 @@ def curves_over_k(curves: pd.DataFrame, methods: Sequence[str] = (), profile: st
     return figure
 
 
-def trade_off(curves: pd.DataFrame, table: pd.DataFrame, profiles: Sequence[str]) -> Drawing:
-    """F1 against Div as θ goes from diversity (right) to relevance (left), one panel per profile.
+def relevance_against_diversity(curves: pd.DataFrame, table: pd.DataFrame, profiles: Sequence[str], k: int) -> Drawing:
+    """F1@k against Div@k as θ goes from diversity (right) to relevance (left), one panel per profile.
 
     ``table`` (`method_table`) adds the methods that have no θ as points; large marks are θ = ½.
     """
     styles = method_looks([*dict.fromkeys(curves["method"]), "random", "k_medoids"])
-    figure = Drawing(4.2 * len(profiles), 4.2, "F1 against diversity as θ varies, by method and profile")
+    figure = Drawing(4.2 * len(profiles), 4.2, f"F1@{k} against Div@{k} as θ varies, by method and profile")
     axes = figure.subplots(1, len(profiles), sharex=True, sharey=True, squeeze=False)
     for axis, profile in zip(axes[0], profiles, strict=True):
         for method, style in styles.items():
@@ -159,16 +159,16 @@ def trade_off(curves: pd.DataFrame, table: pd.DataFrame, profiles: Sequence[str]
             elif (method, "none") in table.index:
                 row = table.loc[(method, "none")]
                 axis.plot(row["diversity"], row["f1"], ms=8, label=method, **(style | {"ls": ""}))
-        axis.set(title=f"profile {profile}", xlabel="Div")
+        axis.set(title=f"profile {profile}", xlabel=f"Div@{k}")
         axis.grid()
-    axes[0, 0].set_ylabel("F1")
+    axes[0, 0].set_ylabel(f"F1@{k}")
     figure.legend_below(axes[0, 0], columns=8)
     return figure
 
 
-def strata(tables: Mapping[str, pd.DataFrame], names: Sequence[tuple[str, str]]) -> Drawing:
-    """F1 with intervals per stratum for some (method, profile), one panel per table of `method_table(by=…)`."""
-    figure = Drawing(5.5 * len(tables), 3.8, f"F1 of {len(names)} methods {' and '.join(tables)}")
+def strata(tables: Mapping[str, pd.DataFrame], names: Sequence[tuple[str, str]], k: int) -> Drawing:
+    """F1@k with intervals per stratum for some (method, profile), one panel per table of `method_table(by=…)`."""
+    figure = Drawing(5.5 * len(tables), 3.8, f"F1@{k} of {len(names)} methods {' and '.join(tables)}")
     axes = figure.subplots(1, len(tables), squeeze=False)
     styles = method_looks([method for method, _ in names])
     for axis, (title, table) in zip(axes[0], tables.items(), strict=True):
@@ -182,6 +182,6 @@ def strata(tables: Mapping[str, pd.DataFrame], names: Sequence[tuple[str, str]])
             axis.errorbar(x, part["f1"], errors, ms=5, label=label, **(styles[method] | {"ls": ""}))
         counts = table.groupby(level=-1, observed=True)["samples"].first().reindex(bands)
         axis.set_xticks(range(len(bands)), [f"{band}\nn = {counts[band]}" for band in bands])
-        axis.set(title=title, ylabel="F1")
+        axis.set(title=title, ylabel=f"F1@{k}")
     figure.legend_below(axes[0, 0])
     return figure

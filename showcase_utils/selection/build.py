@@ -16,7 +16,7 @@ from showcase_utils.progress import progress_bar
 from showcase_utils.selection.choosing import Choice, choose, first_picks
 from showcase_utils.selection.chosen import CHOSEN, shown_choice
 from showcase_utils.selection.curves import K_RANGE, k_curves, theta_curves
-from showcase_utils.selection.methods import MODELS, Variant, Method, methods_of, model_folder, open_selectors
+from showcase_utils.selection.methods import MODELS, Method, Variant, methods_of, model_folder, open_selectors
 from showcase_utils.selection.pools import Pools, open_pools
 from showcase_utils.selection.scoring import is_evaluable, sameness_of_places, score, selected_ids
 
@@ -75,7 +75,7 @@ def train(
     device: str | torch.device,
     progress: bool,
 ) -> pd.DataFrame:
-    """Train the rankers that learn; gives their epochs, by ``model`` (the ranker's name), profile and seed.
+    """Train the rankers that learn; gives their epochs, by ``objective`` (the ranker's key), profile and seed.
 
     On a CPU several train at the same time (``settings.jobs``), each on one thread, which changes no bit of them.
     """
@@ -92,12 +92,12 @@ def train(
         )
         done = Parallel(return_as="generator")(work)
         tables = [
-            table.assign(model=ranker.__name__.lower(), profile=profile, seed=seed)
+            table.assign(objective=ranker.key, profile=profile, seed=seed)
             for table, (ranker, profile, seed) in zip(
                 progress_bar(done, desc="models", total=len(wanted), disable=not progress), wanted.values(), strict=True
             )
         ]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["model", "profile", "seed"])
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["objective", "profile", "seed"])
 
 
 def _only(choice: Choice, kept: np.ndarray) -> Choice:

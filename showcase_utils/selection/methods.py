@@ -110,7 +110,8 @@ class Selector:
 
 def model_folder(models: Path, method: Method, variant: Variant) -> Path:
     """Where a trained ranker lies; methods that share one share the folder."""
-    return models / f"{method.ranker.__name__.lower()}-{variant.profile}-{variant.seed}"
+    ranker = method.ranker
+    return models / f"{ranker.key or ranker.__name__}-{variant.profile}-{variant.seed}"
 
 
 def open_selectors(

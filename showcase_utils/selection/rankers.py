@@ -30,8 +30,10 @@ class Ranker:
 
     A subclass says for which ``profiles`` it exists and whether it depends on a seed, and ranks. One that learns sets
     ``learns`` and overrides ``train`` and ``open``. ``alpha`` and ``sigma`` are the kernel's beside its relevance.
+    ``key`` names its objective in tables of training and its folders.
     """
 
+    key: ClassVar[str] = ""
     seeded: ClassVar[bool] = False
     learns: ClassVar[bool] = False
 

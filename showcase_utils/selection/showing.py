@@ -34,10 +34,16 @@ class Showing:
 
     @classmethod
     def load(cls, stages: Stages, method: str = "", profile: str = "") -> Showing:
-        """The method whose photos are shown, or another that was trained, of the first seed."""
+        """The method whose photos are shown, or another of ``selection.methods``, of the first seed.
+
+        Raises ``ValueError`` for one that was not run.
+        """
         settings = stages.settings.selection
         device = resolve_device(stages.settings.device)
-        wanted = methods_of(settings)[method or settings.shown_method]
+        name, methods = method or settings.shown_method, methods_of(settings)
+        if name not in methods:
+            raise ValueError(f"method '{name}' was not run: selection.methods are {', '.join(methods)}")
+        wanted = methods[name]
         variants = wanted.variants(settings, stages.settings.seed)
         profile = profile or settings.shown_profile or widest_profile(settings)
         variant = next((v for v in variants if v.profile in (profile, NONE)), variants[0])

@@ -14,12 +14,12 @@ from showcase_utils.selection import dpp
 from showcase_utils.selection.curves import THETAS
 from showcase_utils.selection.methods import MODELS
 from showcase_utils.selection.pools import Pools
-from showcase_utils.selection.towers import ProfileModel
+from showcase_utils.selection.towers import ProfileModel, Towers
 
 
 def load_model(stage: Path, profile: str, seed: int) -> ProfileModel:
     """The trained model of a profile and seed. Raises ``FileNotFoundError`` if the stage holds none."""
-    return ProfileModel.from_pretrained(stage / MODELS / f"towers-{profile}-{seed}")
+    return ProfileModel.from_pretrained(stage / MODELS / f"{Towers.key}-{profile}-{seed}")
 
 
 def shared_business(pools: Pools, k: int, users: int = 4, split: str = "test") -> np.ndarray:

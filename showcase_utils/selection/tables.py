@@ -31,10 +31,26 @@ def evaluable(scores: pd.DataFrame, split: str = "test") -> pd.DataFrame:
     return scores[(scores["split"] == split) & scores["evaluable"]]
 
 
-def method_table(scores: pd.DataFrame, by: Sequence[str] = (), draws: int = 1000, seed: int = 0) -> pd.DataFrame:
+def labels(k: int) -> dict[str, str]:
+    """What columns are called where people read them, ``table.rename(columns=labels(k))``: F1@k for f1, and so on."""
+    at_k = {"precision": f"P@{k}", "recall": f"R@{k}", "f1": f"F1@{k}", "diversity": f"Div@{k}"}
+    names = at_k | {"auc": "AUC", "top_set": "top set"}
+    bounds = {f"{name}_{side}": f"{label} {side}" for name, label in names.items() for side in ("low", "high")}
+    return names | bounds
+
+
+def method_table(
+    scores: pd.DataFrame,
+    by: Sequence[str] = (),
+    draws: int = 1000,
+    seed: int = 0,
+    sameness: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Mean of each metric per method and profile (and the columns ``by``), with 95 % intervals of F1, Div and AUC.
 
     Seeds are averaged within each sample first; intervals resample users, since a user's samples hang together.
+    ``sameness`` (sameness.csv) adds how much alike the users of a place are served, mean over places and seeds:
+    ``top_set``, the share who get the most frequent set, and ``overlap``, Jaccard's between two users' sets.
     Indexed by method and profile, sorted by F1 unless ``by`` is given.
     """
     keys = ["method", "profile", *by]
@@ -44,6 +60,8 @@ def method_table(scores: pd.DataFrame, by: Sequence[str] = (), draws: int = 1000
     for metric in INTERVALS:
         bounds = [_interval(part, metric, draws, seed) for _, part in samples.groupby(keys, observed=True)]
         table[[f"{metric}_low", f"{metric}_high"]] = bounds
+    if sameness is not None:
+        table = table.join(sameness.groupby(["method", "profile"])[["top_set", "overlap"]].mean())
     return table if by else table.sort_values("f1", ascending=False)
 
 

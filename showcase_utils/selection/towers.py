@@ -173,7 +173,7 @@ def new_model(pools: Pools, settings: Selection, profile: str, seed: int) -> Pro
 class Towers(Ranker):
     """The towers with their α and σ, trained by maximum likelihood (`dpp_loss`)."""
 
-    seeded = learns = True
+    key, seeded, learns = "dpp", True, True
     loss: ClassVar[Loss] = staticmethod(dpp_loss)
 
     def __init__(self, model: ProfileModel) -> None:
@@ -190,7 +190,7 @@ class Towers(Ranker):
     ) -> pd.DataFrame:
         if not (folder / HISTORY).is_file():
             model = new_model(pools, settings, profile, seed).to(device)
-            table = fit(model, cls.loss, pools, Schedule.of(settings), seed, f"{cls.__name__.lower()} {profile}")
+            table = fit(model, cls.loss, pools, Schedule.of(settings), seed, f"{cls.key} {profile}")
             model.save_pretrained(folder)
             part = folder / f"{HISTORY}.part"  # written last and renamed, so its presence means the model is whole
             table.to_csv(part, index=False, float_format="%.6g")
@@ -205,7 +205,7 @@ class Towers(Ranker):
 class BprTowers(Towers):
     """The same towers, of the widest profile, trained by BRIE's pairwise loss."""
 
-    loss = staticmethod(bpr_loss)
+    key, loss = "bpr", staticmethod(bpr_loss)
 
     @classmethod
     def profiles(cls, settings: Selection) -> tuple[str, ...]:

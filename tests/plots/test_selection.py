@@ -98,10 +98,11 @@ def test_result_figures_draw_every_line():
     values |= {"diversity": 0.5, "diversity_low": 0.4, "diversity_high": 0.6}
     values |= {name: [0.55, np.nan] for name in ("auc", "auc_low", "auc_high")}
     table = pd.DataFrame(values, index=index)
-    drawn = selection_results.method_intervals(table).axes[0]
+    drawn = selection_results.method_intervals(table, 5).axes[0]
     assert [label.get_text() for label in drawn.get_yticklabels()] == ["dpp · img", "random"]
+    assert drawn.get_title("left") == "F1@5"
     ceiling = pd.concat([table, table.iloc[:1].rename({"dpp": "oracle", "img": "none"}).assign(f1=0.9)])
-    drawn = selection_results.method_intervals(ceiling).axes[0]
+    drawn = selection_results.method_intervals(ceiling, 3).axes[0]
     assert "oracle: 0.90" in drawn.get_title("left") and len(drawn.get_yticklabels()) == 2
 
     curves = pd.DataFrame(
@@ -127,13 +128,13 @@ def test_result_figures_draw_every_line():
             for theta in (0.0, 0.5, 0.9)
         ]
     )
-    line = selection_results.trade_off(thetas, table, ["img"]).axes[0].lines[0]
+    line = selection_results.relevance_against_diversity(thetas, table, ["img"], 3).axes[0].lines[0]
     np.testing.assert_allclose(line.get_ydata(), [0, 0.5, 0.9])
 
     banded = pd.concat({"1–10": table, "11–20": table + 0.1}, names=["pool"]).reset_index("pool")
     bands = pd.Categorical(banded.pop("pool"), ["1–10", "11–20"])
     banded = banded.set_index(pd.Index(bands, name="pool"), append=True)
-    panel = selection_results.strata({"pool": banded}, [("dpp", "img")]).axes[0]
+    panel = selection_results.strata({"pool": banded}, [("dpp", "img")], 3).axes[0]
     assert [label.get_text().split("\n")[0] for label in panel.get_xticklabels()] == ["1–10", "11–20"]
 
 

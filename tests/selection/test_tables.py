@@ -40,6 +40,14 @@ def test_method_table_averages_seeds_then_samples():
     assert ((table["f1_low"] < table["f1"]) & (table["f1"] < table["f1_high"])).all()
 
 
+def test_labels_follow_k_and_sameness_joins_the_table():
+    same = pd.DataFrame({"method": "dpp", "profile": "img+text", "seed": [0, 1], "top_set": [0.2, 0.4], "overlap": 0.1})
+    table = tables.method_table(tables.evaluable(_scores()), draws=20, sameness=same).rename(columns=tables.labels(5))
+    assert {"P@5", "R@5", "F1@5", "F1@5 low", "Div@5", "AUC", "AUC high", "top set", "overlap"} <= set(table.columns)
+    assert table.loc[("dpp", "img+text"), "top set"] == pytest.approx(0.3)
+    assert table["top set"].isna().sum() == 2  # of the methods that it does not know
+
+
 def test_only_evaluable_samples_of_the_split_count():
     scores = _scores()
     scores.loc[scores["review_id"] == "test3_0", "evaluable"] = False
