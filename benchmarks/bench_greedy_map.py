@@ -24,7 +24,8 @@ from showcase_utils.config import Selection
 from showcase_utils.selection import dpp
 from showcase_utils.selection.pools import Pools
 from showcase_utils.selection.sampling import sample_kdpp
-from showcase_utils.selection.training import LOSSES, mean_loss, new_model, train_epoch
+from showcase_utils.selection.towers import bpr_loss, dpp_loss, new_model
+from showcase_utils.selection.training import Schedule, mean_loss, new_optimiser, train_epoch
 
 RESULTS = Path(__file__).parent / "results" / "greedy_map.json"
 ALPHA, SIGMA, DIM, K = 0.9, 0.5, 64, 3
@@ -189,32 +190,32 @@ def scaling() -> dict:
 
 
 def demo_like_pools(count: int, dim: int, seed: int = 0) -> Pools:
-    """Training pools with sizes like the demo's (mean 75, at most 183) and random features and profiles."""
+    """Training pools with sizes like the demo's (mean 75, at most 183) and random features and histories."""
     rng = np.random.default_rng(seed)
     sizes = np.clip(rng.gamma(4.0, 19.0, size=count).astype(int), 4, 183)
     features = rng.normal(size=(20_000, dim)).astype(np.float32)
     candidates = [np.sort(rng.choice(len(features), size=n, replace=False)) for n in sizes]
     relevant = [np.sort(rng.choice(n, size=rng.integers(1, 3), replace=False)) for n in sizes]
     samples = pd.DataFrame({"split": "train", "candidates": sizes, "relevant": [len(own) for own in relevant]})
-    profiles = rng.normal(size=(2, count, dim)).astype(np.float32)
+    past = list(rng.integers(len(features), size=(count, 7)))
     ids = np.arange(len(features)).astype(str).astype(object)
-    return Pools(samples, ids, features, candidates, relevant, [], profiles[0], profiles[1], {})
+    return Pools(samples, ids, features, ids, features, candidates, relevant, past, past, {}, {})
 
 
 def training(count: int = 5000, dim: int = 128) -> dict:
-    """Epochs per minute of the profile model, on one thread as the pipeline trains it."""
+    """Epochs per minute of the towers, on one thread as the pipeline trains them."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     pools, rows = demo_like_pools(count, dim), []
     order = np.random.default_rng(0).permutation(count)
-    for objective in LOSSES:
+    for loss in (dpp_loss, bpr_loss):
         for batch_size in (128, 512):
-            model = new_model(pools, Selection(batch_size=batch_size), "img+text", seed=0)
-            optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
-            step = (model, optimiser, pools, order, batch_size, objective)
+            settings = Selection(batch_size=batch_size)
+            model = new_model(pools, settings, "img+text", seed=0)
+            step = (model, loss, new_optimiser(model, Schedule.of(settings)), pools, order, batch_size)
             seconds, _ = best_of(lambda step=step: train_epoch(*step), repeats=2)
-            forward, _ = best_of(lambda step=step: mean_loss(step[0], pools, order, step[-1]), repeats=2)
-            row = {"objective": objective, "batch_size": batch_size, "epochs_per_minute": 60 / seconds}
+            forward, _ = best_of(lambda model=model, loss=loss: mean_loss(model, loss, pools, order), repeats=2)
+            row = {"objective": loss.__name__, "batch_size": batch_size, "epochs_per_minute": 60 / seconds}
             rows.append(row | {"pools_per_second": count / seconds, "forward_share": forward / seconds})
     torch.set_num_threads(threads)
     mean = float(pools.samples["candidates"].mean())
