@@ -20,6 +20,7 @@ from showcase_utils.data.gest import photos_named
 from showcase_utils.photos.files import check_photo
 from showcase_utils.photos.store import PhotoStore
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 ROWS = 600
 

@@ -272,6 +272,7 @@ download.download_gest(
 """
 
 
+@pytest.mark.slow
 def test_killed_in_mid_file(server, get, tmp_path):
     let_go = threading.Event()
 
