@@ -9,7 +9,7 @@ PYTEST  := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 export HF_HUB_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test test-all lint types unit smoke nbval wheel lab notebooks docs lock clean
+.PHONY: help setup demo check test test-all lint types unit nbval lab notebooks docs lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
