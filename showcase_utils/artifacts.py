@@ -31,7 +31,8 @@ FRESH, STALE, OTHER_CODE = "fresh", "stale", "other code"
 class Stages(Protocol):
     """What reads stages, a builder or a notebook: settings, and the folder of each stage."""
 
-    settings: Settings
+    @property
+    def settings(self) -> Settings: ...
 
     def path(self, stage: str) -> Path: ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -139,39 +140,111 @@ def accept(
 
 @app.command()
 def explain(
-    user: Annotated[str, typer.Argument(help="A user id.")],
-    business: Annotated[str, typer.Argument(help="A business id.")],
-    k: Annotated[int, typer.Option("--photos", "-k", min=1, help="How many photos.")] = 3,
+    user: Annotated[str, typer.Argument(help="A user id; none with --history or --photos.")] = "",
+    business: Annotated[str, typer.Argument(help="A business id; none with --candidates.")] = "",
+    k: Annotated[int | None, typer.Option("-k", min=1, help="How many photos. Default: selection.k.")] = None,
+    history: Annotated[
+        Path | None, typer.Option("--history", help="What somebody wrote before: a text file, a review a line.")
+    ] = None,
+    photos: Annotated[Path | None, typer.Option("--photos", help="A folder with photos they took before.")] = None,
+    candidates: Annotated[
+        Path | None, typer.Option("--candidates", help="A folder with the photos of a place.")
+    ] = None,
+    theta: Annotated[
+        float, typer.Option(min=0, max=0.99, help="Relevance (towards 1) against variety (towards 0).")
+    ] = 0.5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything, the reasons too, as JSON.")] = False,
     html: Annotated[Path | None, typer.Option("--html", help="Write the showcase as one self-contained page.")] = None,
     profile: Profile = "demo",
     overrides: Overrides = None,
     artifacts: Root = "",
 ) -> None:
-    """Make one showcase: photos of a business chosen for a user, and the text that goes with them."""
-    store = Artifacts(_guard(load_settings, profile, overrides or []), artifacts)
-    _guard(store.path, "generation")  # at once, not behind the imports
-    from showcase_utils.showcase import Showcases
+    """Make one showcase: photos of a place chosen for somebody, the text that goes with them, and why.
 
-    showcase = _guard(lambda: Showcases.load(store).explain(user, business, k=k))
-    console.print(escape(showcase.text))
-    for path in showcase.photos:
-        console.print(escape(str(path)))
+    `showcase explain USER BUSINESS`, or with photos and texts of your own:
+    `showcase explain --history reviews.txt --photos mine/ --candidates place/`
+    """
+    wanted = [name for name, own in (("USER", history or photos), ("BUSINESS", candidates)) if not own]
+    given = [name for name in (user, business) if name]
+    if len(given) != len(wanted):
+        _fail(f"give {' and '.join(wanted) or 'no ids'} here, not {' '.join(given) or 'nothing'}: explain --help")
+    ids = dict(zip(wanted, given, strict=True))
+    store = Artifacts(_guard(load_settings, profile, overrides or []), artifacts)
+    _guard(store.path, "texts")  # at once, not behind the imports
+    from showcase_utils.showcase import Place, Profile, Showcases
+
+    def make():
+        lines = history.read_text(encoding="utf-8").splitlines() if history else []
+        own = Profile(texts=lines, photos=Place(photos).files() if photos else ())
+        reader = ids.get("USER", own)
+        place = ids.get("BUSINESS") or Place(candidates, candidates.resolve().name)
+        return Showcases.load(store).explain(reader, place, k, theta=theta)
+
+    showcase = _guard(make)
     if html:
         _guard(html.write_text, showcase.to_html(), encoding="utf-8")
+    if as_json:
+        print(json.dumps(showcase.to_dict(), indent=1, ensure_ascii=False))
+        return
+    console.print(escape(showcase.text or "(no sentence is borne out by these photos)"))
+    for path, reason in zip(showcase.photos, showcase.reasons, strict=True):
+        console.print(f"{escape(str(path))}\n    {escape(reason.words)}")
+    if html:
         console.print(f"written to {escape(str(html))}")
+
+
+@app.command()
+def gallery(
+    out: Annotated[Path, typer.Argument(help="The HTML file to write; photos and all are in it.")],
+    showcases: Annotated[int, typer.Option("--showcases", "-n", min=1, help="How many, at most.")] = 60,
+    k: Annotated[int | None, typer.Option("-k", min=1, help="How many photos each. Default: selection.k.")] = None,
+    profile: Profile = "demo",
+    overrides: Overrides = None,
+    artifacts: Root = "",
+) -> None:
+    """Write a page of showcases of the test users, with filters by place and reader: one file, no requests."""
+    store = Artifacts(_guard(load_settings, profile, overrides or []), artifacts)
+    _guard(store.path, "texts")
+    from showcase_utils.showcase import Showcases, page
+
+    def make():
+        loaded = Showcases.load(store)
+        made = loaded.explain_many(loaded.library.test_visits(showcases), k)
+        out.write_text(page(made, f"Showcases of profile {store.settings.profile}"), encoding="utf-8")
+        return made
+
+    made = _guard(make)
+    console.print(f"{len(made)} showcases, {out.stat().st_size / 1e6:.1f} MB  {escape(str(out))}")
 
 
 @app.command()
 def evaluate(
     texts: Annotated[Path, typer.Argument(help="A CSV with review_id and text, or a folder of them, one per system.")],
+    name: Annotated[str, typer.Option("--name", help="Where the scores go: evaluate/NAME. Default: the file's.")] = "",
     profile: Profile = "demo",
     overrides: Overrides = None,
     artifacts: Root = "",
 ) -> None:
-    """Score somebody else's generated texts beside ours: notebook 05 with the files as further systems."""
-    if not texts.exists():
-        _fail(f"{texts} is not there")
-    run(profile, [*(overrides or []), f"evaluation.others={texts.resolve()}"], artifacts, start="05", end="05")
+    """Score somebody else's texts beside ours, on all test reviews or on some; the run's own evaluation stays."""
+    import pyarrow.parquet as pq  # what checks the files is light, so that a mistake is named at once
+
+    from showcase_utils.metrics.submitted import read_submissions
+
+    store = Artifacts(_guard(load_settings, profile, overrides or []), artifacts)
+    ours = pq.read_table(_guard(store.path, "texts") / "texts.parquet", columns=["review_id", "system"])
+    known, taken = (set(ours[column].to_pylist()) for column in ("review_id", "system"))
+    runs = _guard(read_submissions, texts, known, taken)
+    console.print(f"{len(runs)} runs, {len(runs[0].texts)} of {len(known)} test reviews; scoring …")
+
+    from showcase_utils.claims import submission
+    from showcase_utils.devices import use_threads
+
+    use_threads(store.settings)
+    folder = _guard(submission.evaluate_submissions, store, runs, name or texts.resolve().stem, console.is_terminal)
+    console.print(submission.extent(folder))
+    console.print(escape(submission.score_table(folder).to_string()))
+    console.print(escape(submission.difference_table(folder).to_string()))
+    console.print(f"with intervals and variants  {escape(str(folder))}")
 
 
 @app.command()
@@ -180,28 +253,33 @@ def rate(
     answers: Annotated[list[Path] | None, typer.Argument(help="With a key: the files that raters saved.")] = None,
     samples: Annotated[int, typer.Option("--samples", "-n", min=1, help="How many showcases to rate.")] = 30,
     design: Annotated[str, typer.Option(help="likert (1 to 5 points) or pairwise (which is better).")] = "likert",
+    systems: Annotated[str, typer.Option(help="Only these, with commas between: `ours_pc2l,img_gpt2`.")] = "",
     profile: Profile = "demo",
     overrides: Overrides = None,
     artifacts: Root = "",
 ) -> None:
     """Human evaluation: write a blind rating sheet, or read the answers back with agreement and intervals."""
-    import pandas as pd
-
     from showcase_utils.claims import human
 
+    settings = _guard(load_settings, profile, overrides or [])
     if sheet.suffix == ".json":
         judged = _guard(human.read_answers, sheet, answers or [])
-        console.print(human.preferences(judged).round(3).to_string(index=False))
-        console.print(human.agreement(judged).round(3).to_string(index=False))
+        options = (settings.evaluation.bootstrap, settings.evaluation.confidence, settings.seed)
+        console.print(f"low, high: intervals of {settings.evaluation.confidence * 100:g} % over reviews and over items")
+        console.print(escape(human.preferences(judged, *options).round(3).to_string(index=False)))
+        console.print(escape(human.agreement(judged, *options).round(3).to_string(index=False)))
         return
     if answers:
         _fail(f"{sheet}: answers are read back with the sheet's .key.json, not with the sheet")
-    store = Artifacts(_guard(load_settings, profile, overrides or []), artifacts)
-    texts = pd.read_parquet(_guard(store.path, "texts") / "texts.parquet")
-    photos = pd.read_parquet(store.path("data") / "images.parquet").drop_duplicates("image_id")
-    paths = photos.set_index("image_id")["path"]
-    key = _guard(human.write_sheet, sheet, texts, paths, samples, store.settings.seed, design)
-    console.print(f"sheet  {sheet}\nkey    {key} (keep it from the raters)")
+    from showcase_utils.data.frames import load_images, load_reviews
+
+    store = Artifacts(settings, artifacts)
+    texts = load_reviews(_guard(store.path, "texts") / "texts.parquet")
+    shown = set(texts["image_ids"].explode().dropna())
+    paths = _guard(load_images, store, ["image_id", "path"], shown).drop_duplicates("image_id").set_index("image_id")
+    chosen = [name.strip() for name in systems.split(",") if name.strip()]
+    key = _guard(human.write_sheet, sheet, texts, paths["path"], samples, settings.seed, design, chosen)
+    console.print(f"sheet  {escape(str(sheet))}\nkey    {escape(str(key))} (keep it from the raters)")
 
 
 @app.command()

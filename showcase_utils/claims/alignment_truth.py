@@ -5,23 +5,21 @@ The truth comes as pairs (sentence, image_id) that belong together.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from showcase_utils.alignment.labelled import Labelled
 from showcase_utils.alignment.metrics import alignment_metrics
-from showcase_utils.alignment.phi import Pairs, train_alignment
+from showcase_utils.alignment.phi import train_alignment
 from showcase_utils.config import Alignment
-from showcase_utils.demo_world.truth import load_truth
-from showcase_utils.encoding.build import pair_features
+from showcase_utils.demo_world.truth import Truth
 
 
-def described_pairs(world: Path) -> pd.DataFrame:
-    """Every sentence of the demo world in folder ``world`` with every photo it describes: sentence, image_id."""
-    sentences = load_truth(world).sentences
-    pairs = sentences.explode("image_ids").dropna(subset="image_ids")
+def described_pairs(truth: Truth) -> pd.DataFrame:
+    """Every sentence of the demo world with every photo that it describes: sentence, image_id."""
+    pairs = truth.sentences.explode("image_ids").dropna(subset="image_ids")
     return pairs.rename(columns={"image_ids": "image_id"})[["sentence", "image_id"]].reset_index(drop=True)
 
 
@@ -57,27 +55,22 @@ def distilled_against_truth(
 
 
 def cost_of_annotation_errors(
-    alignment: Path, features: Path, truth: pd.DataFrame, settings: Alignment, seed: int
+    labelled: Labelled, truth: pd.DataFrame, settings: Alignment, seed: int, resamples: int = 1000
 ) -> pd.DataFrame:
     """Φ trained on the annotators' votes and Φ trained on the truth, both measured against the truth.
 
     Same pairs, split, settings and seed. Rows votes and truth; columns as ``alignment_metrics``, and
     ``wrong_labels``: the share of the training labels that are not the truth.
     """
-    pairs = pd.read_parquet(alignment / "pairs.parquet")
-    image, sentence = pair_features(pairs, features, alignment)
-    true = _is_true(pairs["sentence"], pairs["image_id"], truth).astype(np.int64)
-    side = {name: (pairs["split"] == name).to_numpy() for name in ("train", "val", "test")}
+    true = _is_true(labelled.frame["sentence"], labelled.frame["image_id"], truth).astype(np.int64)
+    in_training, test = (labelled.frame["split"] == "train").to_numpy(), labelled.side("test", true)
+    reviews = labelled.frame.loc[labelled.frame["split"] == "test", "review_id"].to_numpy()
     rows: dict[str, dict[str, Any]] = {}
-    for name, label in (("votes", pairs["label"].to_numpy()), ("truth", true)):
-        train, val = (Pairs(image[side[s]], sentence[side[s]], label[side[s]]) for s in ("train", "val"))
-        phi, _ = train_alignment(train, val, settings, seed)
-        test = side["test"]
-        confidence = phi.score(image[test], sentence[test])
-        metrics = alignment_metrics(
-            true[test], confidence, pairs.loc[test, "review_id"].to_numpy(), phi.threshold, seed
-        )
-        rows[name] = {**metrics, "wrong_labels": float((label != true)[side["train"]].mean())}
+    for name, label in (("votes", labelled.frame["label"].to_numpy()), ("truth", true)):
+        phi, _ = train_alignment(labelled.side("train", label), labelled.side("val", label), settings, seed)
+        confidence = phi.score(test.image, test.sentence)
+        metrics = alignment_metrics(test.label, confidence, reviews, phi.threshold, seed, resamples)
+        rows[name] = {**metrics, "wrong_labels": float((label != true)[in_training].mean())}
     return pd.DataFrame.from_dict(rows, orient="index")
 
 

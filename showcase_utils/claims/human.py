@@ -7,13 +7,14 @@ needs no server; a rater opens it, answers, and sends back the file that the pag
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -43,55 +44,82 @@ def write_sheet(
     samples: int,
     seed: int,
     design: Design = "likert",
+    systems: Sequence[str] = (),
 ) -> Path:
     """Write a rating sheet to ``path`` and its key beside it, ``NAME.key.json``; returns the key's path.
 
-    ``texts`` as in the stage *texts* (the first seed of each system is used); ``photos`` maps image ids to files.
-    Likert asks for one to five points per text, pairwise for the better of every two. The order of samples and of
-    texts is drawn from ``seed``; the page names no system, so keep the key from the raters.
-    Raises ``ValueError`` for fewer reviews than ``samples``, one system only in pairwise, or another design.
+    ``texts`` as in the stage *texts*, of which ``systems`` (all if none is named), each in its first seed, are rated;
+    ``photos`` maps image ids to files. Likert asks for one to five points per text, pairwise for the better of every
+    two. The order of samples and of texts is drawn from ``seed``; the page names no system, so keep the key from the
+    raters. The sheet's id is a digest of what it asks, so answers to another sheet are told apart.
+    Raises ``ValueError`` for a sheet or key that is there already, fewer reviews than ``samples``, an unknown system,
+    one system only in pairwise, or another design.
     """
-    if design not in CHOICES:
-        raise ValueError(f"design '{design}': choose likert or pairwise")
-    runs = {}
-    for (system, _), frame in runs_of(texts).items():
-        runs.setdefault(system, frame.set_index("review_id"))
+    path = Path(path)
+    key = path.with_suffix(".key.json")
+    if there := [str(file) for file in (path, key) if file.exists()]:
+        raise ValueError(f"{' and '.join(there)} is there already, and answers may belong to it: choose another name")
+    if not path.parent.is_dir():
+        raise ValueError(f"{path.parent} is no folder to write a sheet into")
+    runs = _first_runs(texts, systems, design)
     reviews = next(iter(runs.values())).index
     if samples > len(reviews):
         raise ValueError(f"{samples} samples asked for, but there are texts for {len(reviews)} reviews only")
-    if design == "pairwise" and len(runs) < 2:
-        raise ValueError("pairwise needs the texts of two systems or more")
     generator = np.random.default_rng(seed)
-    sheet = generator.bytes(8).hex()
-    items, blocks = {}, []
-    for number, place in enumerate(generator.permutation(len(reviews))[:samples], start=1):
-        review_id = reviews[place]
-        shown = next(iter(runs.values())).loc[review_id, "image_ids"]
-        pictures = "".join(_picture(Path(photos[image_id])) for image_id in shown)
+    asked = []  # per sample its photos, and per card the systems in the order shown
+    for place in generator.permutation(len(reviews))[:samples]:
         groups = [(system,) for system in runs] if design == "likert" else list(combinations(runs, 2))
-        cards = []
-        for group in generator.permutation(len(groups)):
-            systems = [groups[group][i] for i in generator.permutation(len(groups[group]))]
-            item = generator.bytes(6).hex()
-            items[item] = {"review_id": review_id, "systems": systems}
-            cards.append(_card(item, [runs[system].loc[review_id, "text"] for system in systems], design))
+        cards = [
+            [groups[group][i] for i in generator.permutation(len(groups[group]))]
+            for group in generator.permutation(len(groups))
+        ]
+        asked.append((reviews[place], list(next(iter(runs.values())).loc[reviews[place], "image_ids"]), cards))
+    words = [
+        [review_id, shown, [[(name, runs[name].loc[review_id, "text"]) for name in card] for card in cards]]
+        for review_id, shown, cards in asked
+    ]
+    sheet = _digest([design, seed, words])
+    items, blocks = {}, []
+    for number, (review_id, shown, cards) in enumerate(asked, start=1):
+        boxes = []
+        for card in cards:
+            item = _digest([sheet, review_id, sorted(card)])[:12]
+            items[item] = {"review_id": review_id, "systems": card}
+            boxes.append(_card(item, [runs[system].loc[review_id, "text"] for system in card], design))
+        pictures = "".join(_picture(Path(photos[image_id])) for image_id in shown)
         blocks.append(
-            f'<section><h2>{number} of {samples}</h2><div class="photos">{pictures}</div>{"".join(cards)}</section>'
+            f'<section><h2>{number} of {samples}</h2><div class="photos">{pictures}</div>{"".join(boxes)}</section>'
         )
     page = TEMPLATE.read_text(encoding="utf-8")
     for mark, content in {"SHEET": sheet, "TOTAL": str(len(items) * len(QUESTIONS)), "BODY": "\n".join(blocks)}.items():
         page = page.replace(f"<!--{mark}-->", content)
-    path = Path(path)
-    path.write_text(page, encoding="utf-8")
-    key = path.with_suffix(".key.json")
     facts = {"sheet": sheet, "design": design, "seed": seed, "items": items}
     key.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(page, encoding="utf-8")
     return key
 
 
+def _first_runs(texts: pd.DataFrame, systems: Sequence[str], design: Design) -> dict[str, pd.DataFrame]:
+    if design not in CHOICES:
+        raise ValueError(f"design '{design}': choose likert or pairwise")
+    runs: dict[str, pd.DataFrame] = {}
+    for (system, _), frame in runs_of(texts).items():
+        runs.setdefault(system, frame.set_index("review_id"))
+    if unknown := [name for name in systems if name not in runs]:
+        raise ValueError(f"no texts of system {', '.join(unknown)}: there are {', '.join(runs)}")
+    runs = {name: runs[name] for name in systems or runs}
+    if design == "pairwise" and len(runs) < 2:
+        raise ValueError("pairwise needs the texts of two systems or more")
+    return runs
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, ensure_ascii=False).encode()).hexdigest()[:16]
+
+
 def _picture(path: Path) -> str:
-    with Image.open(path) as image:
-        image = image.convert("RGB")
+    with Image.open(path) as file:
+        image = file.convert("RGB")
         image.thumbnail((THUMBNAIL, THUMBNAIL))
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=85)
@@ -117,17 +145,21 @@ def read_answers(key: Path | str, files: Iterable[Path | str]) -> pd.DataFrame:
     """The saved answers of all raters, one row per judgement: rater, item, review_id, question, value, systems.
 
     Likert: ``system`` and ``value`` 1 to 5. Pairwise: ``system`` and ``other``, ``value`` 1 where ``system`` was
-    preferred, 0 where the other, ½ for "same". Raises ``ValueError`` that names the file for another sheet's
-    answers, an unknown item, question or value, or a rater who comes twice.
+    preferred, 0 where the other, ½ for "same". Raises ``ValueError`` that names the file for a key or answers that are
+    none, another sheet's answers, an unknown item, question or value, or a rater who comes twice.
     """
-    facts = json.loads(Path(key).read_text(encoding="utf-8"))
+    facts = _saved(Path(key), ("sheet", "design", "items"), "key of a rating sheet")
     design: Design = facts["design"]
     worth = dict(zip(CHOICES[design], (1, 2, 3, 4, 5) if design == "likert" else (1.0, 0.5, 0.0), strict=True))
     rows, raters = [], set()
     for file in map(Path, files):
-        saved = json.loads(file.read_text(encoding="utf-8"))
-        if saved.get("sheet") != facts["sheet"]:
-            raise ValueError(f"{file}: these answers belong to sheet {saved.get('sheet')}, not to {facts['sheet']}")
+        saved = _saved(file, ("sheet", "answers"), "answers that a rating sheet saved")
+        if saved["sheet"] != facts["sheet"]:
+            raise ValueError(
+                f"{file}: these answers belong to sheet {saved['sheet']}, not to {facts['sheet']} of {key}"
+            )
+        if not isinstance(saved["answers"], dict):
+            raise ValueError(f"{file}: no answers that a rating sheet saved: 'answers' is no object")
         rater = str(saved.get("rater") or file.stem)
         if rater in raters:
             raise ValueError(f"{file}: rater '{rater}' has answered already; give each rater a name of their own")
@@ -136,7 +168,7 @@ def read_answers(key: Path | str, files: Iterable[Path | str]) -> pd.DataFrame:
             item, _, question = name.partition(".")
             if item not in facts["items"] or question not in QUESTIONS:
                 raise ValueError(f"{file}: '{name}' is no question of this sheet")
-            if value not in worth:
+            if not isinstance(value, str) or value not in worth:
                 raise ValueError(f"{file}: '{value}' is no answer to '{name}'; expected {', '.join(worth)}")
             entry = facts["items"][item]
             system, *other = entry["systems"]
@@ -146,8 +178,24 @@ def read_answers(key: Path | str, files: Iterable[Path | str]) -> pd.DataFrame:
             row = {"rater": rater, "item": item, "review_id": entry["review_id"], "question": question, "value": score}
             rows.append(row | {"system": system} | ({"other": other[0]} if other else {}))
     if not rows:
-        raise ValueError("the answer files hold no answers")
+        raise ValueError("the answer files hold no answers" if raters else f"{key}: name the files that raters saved")
     return pd.DataFrame(rows)
+
+
+def _saved(file: Path, names: Sequence[str], what: str) -> dict[str, Any]:
+    """A JSON object with some names in it. Raises ``ValueError`` for whatever else the file holds."""
+    try:
+        saved = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"{file} is not there") from None
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{file}: no {what}: {error}") from None
+    if not isinstance(saved, dict):
+        kind = {list: "a list", type(None): "null"}.get(type(saved), "a single value")
+        raise ValueError(f"{file}: no {what}: it holds {kind}")
+    if lacking := [name for name in names if name not in saved]:
+        raise ValueError(f"{file}: no {what}: it lacks {', '.join(lacking)}")
+    return saved
 
 
 def preferences(answers: pd.DataFrame, rounds: int = 1000, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:

@@ -21,10 +21,12 @@ from showcase_utils.demo_world.truth import Truth
 from showcase_utils.demo_world.visits import FOCUS, TASTE
 from showcase_utils.demo_world.writing import ASPECT_OF
 from showcase_utils.metrics.metric import Floats
-from showcase_utils.selection.build import Choice, Method, score
+from showcase_utils.selection.choosing import Choice
+from showcase_utils.selection.methods import Variant
 from showcase_utils.selection.pools import Pools
+from showcase_utils.selection.scoring import score
 
-INFORMED, PAST = Method("informed", "truth"), Method("past", "truth")
+INFORMED, PAST = Variant("informed", "truth"), Variant("past", "truth")
 
 
 def informed_scores(truth: Truth, pools: Pools, k: int, split: str = "test") -> pd.DataFrame:
@@ -65,7 +67,7 @@ def past_scores(truth: Truth, pools: Pools, k: int, split: str = "test") -> pd.D
     return _scores_of_best(pools, PAST, shared, k, split)
 
 
-def _scores_of_best(pools: Pools, method: Method, worth: Callable[[int], Floats], k: int, split: str) -> pd.DataFrame:
+def _scores_of_best(pools: Pools, variant: Variant, worth: Callable[[int], Floats], k: int, split: str) -> pd.DataFrame:
     """Scores of the ``k`` candidates of each row that are worth most, (n,) by row; ties go to the first."""
     rows = pools.rows(split)
     worths = [worth(row) for row in rows]
@@ -73,7 +75,7 @@ def _scores_of_best(pools: Pools, method: Method, worth: Callable[[int], Floats]
     for place, values in enumerate(worths):
         best = np.argsort(-values, kind="stable")[:k]
         picks[place, : len(best)] = best
-    return score(pools, rows, method, Choice(picks, worths), k)
+    return score(pools, rows, variant, Choice(picks, worths), k)
 
 
 def _makings(scene: Scene) -> Floats:

@@ -120,7 +120,7 @@ def taste_match(truth: Truth, selected: pd.DataFrame, candidates: Mapping[str, S
 
 
 def personalisation(truth: Truth, texts: pd.DataFrame) -> Metric:
-    """Does the text follow the user? Over pairs of users of one business: who likes what a text names better?
+    """Does the text follow the user? Over pairs of users of one business, who likes better what a text names.
 
     For two texts a (for user u) and b (for user v) the pair counts 1 when u likes what a names better than what b
     names, relative to v, 0 when worse, ½ when equal or when a text names nothing; ½ is chance. ``per_sample``: each

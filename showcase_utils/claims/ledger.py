@@ -75,23 +75,23 @@ class Outcome:
     p_holm: float = math.nan
 
 
-def _claims() -> tuple[Claim, ...]:
+def paper_claims(k: int = 3) -> tuple[Claim, ...]:
+    """The claims, for sets of ``k`` photos; the paper has 3."""
     best, image, words = "dpp img+text", "dpp img", "dpp text"
-    relevance = "top_k_learned img+text"
-    some = (relevance, "random", "F1@3")  # without it there is no relevance that the DPP could lose
+    relevance, f1 = "top_k_learned img+text", f"F1@{k}"
+    some = (relevance, "random", f1)  # without it there is no relevance that the DPP could lose
+    distance = "photos of different reviews differ more between {} than within one"
     topic = "PC²L output is {} than that of {}"
     baselines = {name: name.upper() if name != "ref2seq" else "Ref2Seq" for name in PAPER_BASELINES}
     baselines |= {"r2gen": "R2Gen", "ours_ce": "training with CE alone"}
     rows = [
-        Claim("1a", "personalised selection beats random", best, "random", "F1@3"),
-        Claim("1b", "img+text ≥ img", best, image, "F1@3"),
-        Claim("1c", "img > text", image, words, "F1@3"),
-        Claim("1d", "the DPP buys diversity …", best, relevance, "Div@3"),
-        Claim("1e", "… for little relevance", best, relevance, "F1@3", "no worse", 0.10, presupposes=some),
-        Claim(
-            "2a", "photos differ more between businesses than within one", "inter-business", "intra-business", DISTANCE
-        ),
-        Claim("2b", "photos differ more between users than within one", "inter-user", "intra-user", DISTANCE),
+        Claim("1a", "personalised selection beats random", best, "random", f1),
+        Claim("1b", "img+text ≥ img", best, image, f1),
+        Claim("1c", "img > text", image, words, f1),
+        Claim("1d", "the DPP buys diversity …", best, relevance, f"Div@{k}"),
+        Claim("1e", "… for little relevance", best, relevance, f1, "no worse", 0.10, presupposes=some),
+        Claim("2a", distance.format("businesses"), "inter-business", "intra-business", DISTANCE),
+        Claim("2b", distance.format("users"), "inter-user", "intra-user", DISTANCE),
         Claim("3a", "photos and text beat text alone", "ours_ce", "text_gpt2", "METEOR"),
         Claim("3b", "photos and text beat text alone", "ours_ce", "text_gpt2", "BLEU-4"),
         Claim("3c", "photos and text beat photos alone", "ours_ce", "img_gpt2", "METEOR"),
@@ -112,13 +112,16 @@ def _claims() -> tuple[Claim, ...]:
     return tuple(rows)
 
 
-CLAIMS = _claims()
-COMPARISONS = tuple(dict.fromkeys(key for claim in CLAIMS for key in (claim.comparison, claim.presupposes) if key))
+def comparisons(k: int = 3) -> tuple[Key, ...]:
+    """All that the claims compare, each once: first, second, metric."""
+    return tuple(
+        dict.fromkeys(key for claim in paper_claims(k) for key in (claim.comparison, claim.presupposes) if key)
+    )
 
 
-def judge(
+def judge_claims(
     evidence: Mapping[Key, Evidence],
-    claims: Sequence[Claim] = CLAIMS,
+    claims: Sequence[Claim],
     missing: Mapping[str, str] | None = None,
     confidence: float = 0.95,
 ) -> list[Outcome]:
@@ -140,9 +143,10 @@ def judge(
 
 def _idle(claim: Claim, evidence: Mapping[Key, Evidence]) -> str:
     """Why a claim says nothing because of what it presupposes; empty if it does say something."""
-    if claim.presupposes not in evidence or evidence[claim.presupposes].difference.low > 0:
+    needed = claim.presupposes
+    if needed is None or needed not in evidence or evidence[needed].difference.low > 0:
         return ""
-    first, second, metric = claim.presupposes
+    first, second, metric = needed
     return f"{first} is not above {second} on {metric}, so there is nothing to lose"
 
 
@@ -161,13 +165,12 @@ def _untestable(claim: Claim, reason: str) -> Outcome:
 
 
 def _outcome(claim: Claim, found: Evidence, p: float, alpha: float) -> Outcome:
-    difference = found.difference
     verdict, reason = _verdict(claim, found, p, alpha)
-    bounds = (difference.value, difference.low, difference.high)
-    relative = [bound / abs(found.second) if found.second else math.nan for bound in bounds]
+    effect, low, high = found.difference.value, found.difference.low, found.difference.high
+    size = abs(found.second) or math.nan
     return Outcome(
         claim.key, claim.statement, f"{claim.first} − {claim.second}", claim.metric, verdict, reason,
-        *bounds, *relative, p,
+        effect, low, high, effect / size, low / size, high / size, p,
     )  # fmt: skip
 
 
@@ -188,13 +191,6 @@ def _verdict(claim: Claim, found: Evidence, p: float, alpha: float) -> tuple[str
     return REPRODUCED, "the whole interval lies above zero"
 
 
-def ledger(outcomes: Iterable[Outcome]) -> pd.DataFrame:
+def ledger_frame(outcomes: Iterable[Outcome]) -> pd.DataFrame:
     """The outcomes as a frame, one row per claim, in the order of the paper."""
     return pd.DataFrame([asdict(outcome) for outcome in outcomes])
-
-
-def tally(outcomes: Iterable[Outcome]) -> pd.DataFrame:
-    """How many parts of each numbered claim came out how; index is the claim's number."""
-    frame = ledger(outcomes)
-    counts = pd.crosstab(frame["key"].str[0].rename("claim"), frame["verdict"])
-    return counts.reindex(columns=[REPRODUCED, NOT_REPRODUCED, NOT_TESTABLE], fill_value=0)

@@ -30,6 +30,11 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:.{decimals}f}"
 
 
+def percent(share: float) -> str:
+    """``95 %``, for whatever confidence the settings have."""
+    return f"{share * 100:g} %"
+
+
 def cell(value: float, low: float, high: float, p_value: float = math.nan) -> str:
     """``0.312 [0.300, 0.325]*``, the bounds with the value's decimals."""
     text = number(value)
@@ -42,8 +47,8 @@ def cell(value: float, low: float, high: float, p_value: float = math.nan) -> st
 def wide(metrics: pd.DataFrame, names: list[str] | None = None, intervals: bool = True) -> pd.DataFrame:
     """Systems in rows, metrics in columns, from a long frame (system, metric, value, low, high, optional p)."""
     p_values = metrics["p"] if "p" in metrics else pd.Series(math.nan, metrics.index)
-    columns = zip(metrics["value"], metrics["low"], metrics["high"], p_values, strict=True)
-    text = [cell(*row) if intervals else number(row[0]) + stars(row[3]) for row in columns]
+    rows = zip(metrics["value"], metrics["low"], metrics["high"], p_values, strict=True)
+    text = [cell(*row) if intervals else number(row[0]) + stars(row[3]) for row in rows]
     frame = metrics.assign(text=text)
     table = frame.pivot(index="system", columns="metric", values="text")
     columns = names or list(dict.fromkeys(frame["metric"]))

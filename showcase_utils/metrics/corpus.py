@@ -24,7 +24,7 @@ class SumMetric(Metric):
     ``statistics`` is ``(n, p)``, one row per sample; ``aggregate`` maps sums ``(R, p)`` to values ``(R,)``.
     """
 
-    statistics: Floats = field(default=None, compare=False)  # type: ignore[assignment]
+    statistics: Floats = field(default=None, compare=False)  # type: ignore[arg-type]
     aggregate: Callable[[Floats], Floats] = field(default=None, compare=False)  # type: ignore[assignment]
 
     def under(self, weights: Floats) -> Floats:
@@ -40,7 +40,7 @@ class SumMetric(Metric):
 class TypeMetric(Metric):
     """Distinct n-grams over all n-grams of a corpus (Li et al. 2016); ``ngrams`` holds each sample's own."""
 
-    ngrams: list[list[tuple[str, ...]]] = field(default=None, compare=False)  # type: ignore[assignment]
+    ngrams: list[list[tuple[str, ...]]] = field(default=None, compare=False)  # type: ignore[arg-type]
 
     def without(self, groups: Ints) -> Floats:
         """Values when group ``g`` of the samples is left out; ``groups (n,)`` counts from 0, result ``(groups,)``.

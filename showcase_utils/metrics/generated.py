@@ -8,12 +8,12 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
-
-from showcase_utils.metrics.metric import Floats
+from numpy.typing import NDArray
 
 COLUMNS = ("system", "seed", "review_id", "user_id", "business_id", "image_ids", "text", "reference")
 REFERENCE = "reference"  # the user's own review, as a system to compare with
 Run = tuple[str, int]  # system, seed
+Features = NDArray[np.float32]
 
 
 class FeatureMap(Protocol):
@@ -38,7 +38,10 @@ class Grounding:
     def take(self, rows: Iterable[int]) -> Grounding:
         """The grounding of some rows, in that order."""
         rows = list(rows)
-        return Grounding(*([side[i] for i in rows] for side in (self.photos, self.sentences, self.confidence)), self.phi)
+        photos, sentences, confidence = (
+            [side[i] for i in rows] for side in (self.photos, self.sentences, self.confidence)
+        )
+        return Grounding(photos, sentences, confidence, self.phi)
 
 
 def runs_of(texts: pd.DataFrame) -> dict[Run, pd.DataFrame]:
@@ -72,14 +75,15 @@ def runs_of(texts: pd.DataFrame) -> dict[Run, pd.DataFrame]:
 def ground(
     texts: pd.DataFrame,
     sentences: Sequence[Sequence[str]],
-    encode_texts: Callable[[list[str]], Floats],
+    encode_texts: Callable[[list[str]], Features],
     photos: FeatureMap,
-    score: Callable[[Floats, Floats], Floats],
+    score: Callable[[Features, Features], Features],
+    phi: str = "",
 ) -> Grounding:
     """CLIP features and Φ's confidence for every row of ``texts``; ``sentences`` are each text's.
 
     ``encode_texts`` maps texts to unit-norm rows ``(n, d)``, each different sentence once; ``photos`` is a feature
-    store; ``score`` is Φ on paired rows, ``(n, d), (n, d) -> (n,)``.
+    store; ``score`` is Φ on paired rows, ``(n, d), (n, d) -> (n,)``, and ``phi`` its form.
     """
     if len(sentences) != len(texts):
         raise ValueError(f"{len(texts)} texts but the sentences of {len(sentences)}")
@@ -94,7 +98,7 @@ def ground(
     ends = np.cumsum([len(pair[0]) for pair in pairs])[:-1]
     shapes = [(len(p), len(s)) for p, s in zip(of_photo, of_text, strict=True)]
     confidence = [part.reshape(shape) for part, shape in zip(np.split(flat, ends), shapes, strict=True)]
-    return Grounding(of_photo, of_text, confidence)
+    return Grounding(of_photo, of_text, confidence, phi)
 
 
 def with_references(texts: pd.DataFrame) -> pd.DataFrame:

@@ -27,7 +27,8 @@ def read_submissions(path: Path, known: Collection[str], taken: Collection[str] 
 
     ``known`` are the test reviews, of which a subset will do; ``taken`` the systems that are there already. Texts are
     lower-cased, as ours are. Raises ``ValueError`` that names file and line for what cannot be scored: a missing
-    column, an unknown review, a review twice, a blank text, a seed that is no number; and for runs on different reviews.
+    column, an unknown review, a review twice, a blank text, a seed that is no number; also for runs on different
+    reviews.
     """
     files = sorted(path.glob("*.csv")) if path.is_dir() else [path]
     if not files or not all(file.is_file() for file in files):
@@ -76,8 +77,8 @@ def _read(file: Path, known: frozenset[str]) -> list[Submission]:
     return [Submission(file.stem, seed, texts) for seed, texts in sorted(runs.items())]
 
 
-def _row(file: Path, line: int, row: dict[str | None, str | None]) -> tuple[int, str, str]:
-    if None in row or None in row.values():
+def _row(file: Path, line: int, row: dict[str, str]) -> tuple[int, str, str]:
+    if None in row or None in row.values():  # how csv marks too many and too few
         raise ValueError(f"{file}, line {line}: more or fewer values than the first line has columns; quote the texts")
     seed = (row.get("seed") or "0").strip()
     if not seed.isdecimal():

@@ -57,27 +57,32 @@ def bleus(hypotheses: Texts, references: Texts, order: int = 4) -> dict[int, Met
     scores = [scorer.sentence_score(hyp, [ref]) for hyp, ref in zip(hypotheses, references, strict=True)]
     rows = [[*score.counts, *score.totals, score.sys_len, score.ref_len] for score in scores]
     statistics = np.array(rows, np.float64)  # (n, 2·order + 2)
-    result = {}
+    result: dict[int, Metric] = {}
     for n in range(1, order + 1):
         own = statistics[:, [*range(n), *range(order, order + n), -2, -1]]
         value = float(_bleu_of_sums(own.sum(axis=0, keepdims=True))[0])
-        per_sample = np.array([_bleu(row, effective_order=True) for row in own])
+        per_sample = _bleu_of_sums(own, effective_order=True)
         variant = f"BLEU-{n}, corpus, sacrebleu {version('sacrebleu')}, {TOKENS}, smoothing exp, 1 reference, 0–100"
         result[n] = SumMetric(value, variant, per_sample, own, _bleu_of_sums)
     return result
 
 
-def _bleu_of_sums(sums: Floats) -> Floats:
-    return np.array([_bleu(row, effective_order=False) for row in sums])
+def _bleu_of_sums(sums: Floats, effective_order: bool = False) -> Floats:
+    """BLEU as sacrebleu computes it, with exponential smoothing: ``(R, 2·order + 2)`` -> ``(R,)``.
 
-
-def _bleu(row: Floats, effective_order: bool) -> float:
-    order = len(row) // 2 - 1
-    if row[-2] == 0 or row[-1] == 0:  # nothing written, or nothing to compare with
-        return 0.0
-    counts, totals = row[:order].astype(int).tolist(), row[order : 2 * order].astype(int).tolist()
-    options = {"smooth_method": "exp", "effective_order": effective_order, "max_ngram_order": order}
-    return BLEU.compute_bleu(counts, totals, int(row[-2]), int(row[-1]), **options).score
+    The orders behind the first one for which all hypotheses are too short count 0, or are left out (effective order).
+    """
+    order = sums.shape[1] // 2 - 1
+    counts, totals, hyp, ref = sums[:, :order], sums[:, order:-2], sums[:, -2], sums[:, -1]
+    reached = np.logical_and.accumulate(totals > 0, axis=1)
+    missed = reached & (counts == 0)
+    smoothed = np.where(missed, 0.5 ** missed.cumsum(axis=1), counts)  # a half, a quarter … of a match
+    logs = np.log(np.divide(smoothed, totals, out=np.ones_like(totals), where=reached))
+    orders = np.maximum(reached.sum(axis=1), 1) if effective_order else order
+    brevity = np.minimum(1 - np.divide(ref, hyp, out=np.ones_like(ref), where=hyp > 0), 0)
+    scores = 100 * np.exp(brevity + logs.sum(axis=1) / orders)
+    nothing = (counts == 0).all(axis=1) | (hyp == 0) | (ref == 0) | (not effective_order) & ~reached[:, -1]
+    return np.where(nothing, 0.0, scores)
 
 
 def meteor(hypotheses: Texts, references: Texts) -> Metric:
@@ -102,7 +107,7 @@ class _CachedStemmer(PorterStemmer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = lru_cache(maxsize=None)(super().stem)  # type: ignore[method-assign]
+        self.stem = lru_cache(maxsize=None)(super().stem)
 
 
 class _NoSynonyms:
@@ -298,6 +303,7 @@ def ngram_row(hypotheses: Texts, references: Texts) -> dict[str, Metric]:
 
 
 def check_pairs(hypotheses: Texts, references: Texts) -> None:
+    """Raises ``ValueError`` unless both are sequences of texts, of the same length and not empty."""
     for name, texts in (("hypotheses", hypotheses), ("references", references)):
         if isinstance(texts, str):
             raise ValueError(f"{name}: expected a sequence of texts, found one text; wrap it in a list")

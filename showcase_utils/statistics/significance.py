@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.stats import norm
@@ -74,8 +75,8 @@ def compare(
 
     Seeds are paired: the first of one system with the first of the other. The test swaps the two systems' outputs of
     whole users at random (approximate randomisation, Noreen 1989) and counts how often the swapped difference is as
-    large, (1 + hits) / (1 + swaps); it takes the trainings as they are, so only the interval knows of seeds. Raises ``ValueError`` when the
-    two were not scored on the same number of samples and seeds, or by different variants.
+    large, (1 + hits) / (1 + swaps); it takes the trainings as they are, so only the interval knows of seeds. Raises
+    ``ValueError`` when the two were not scored on the same number of samples and seeds, or by different variants.
     """
     pair = [_runs(first, users), _runs(second, users)]
     most = max(map(len, pair))
@@ -125,7 +126,7 @@ def power_note(comparison: Comparison, metric: str, confidence: float = 0.95, po
     )
 
 
-def _runs(metric: Metric | Sequence[Metric], users: Sequence[Hashable]) -> list[SumMetric | TypeMetric]:
+def _runs(metric: Metric | Sequence[Metric], users: Sequence[Hashable]) -> list[Any]:
     runs = []
     for run in [metric] if isinstance(metric, Metric) else metric:
         if not isinstance(run, SumMetric | TypeMetric):
@@ -150,7 +151,7 @@ def _groups(users: Sequence[Hashable]) -> tuple[Ints, int]:
 
 
 def _bounds(
-    sides: list[list[SumMetric | TypeMetric]],
+    sides: list[list[Any]],  # of SumMetric, or of TypeMetric
     groups: Ints,
     n_users: int,
     value: float,
@@ -176,8 +177,8 @@ def _bounds(
     draws, seeds = [], np.random.default_rng([seed, 2])
     for drawn in group_weights(n_users, rounds, np.random.default_rng([seed, 0])):
         weights = drawn[:, groups]  # (rounds, samples)
-        each = _difference([np.stack([run.under(weights) for run in runs], axis=1) for runs in sides])  # (rounds, seeds)
-        draws.append(seed_means(each, seeds))
+        by_seed = [np.stack([run.under(weights) for run in runs], axis=1) for runs in sides]  # (rounds, seeds) each
+        draws.append(seed_means(_difference(by_seed), seeds))
     values = np.concatenate(draws)
     error = float(values[~np.isnan(values)].std(ddof=1))
     return *percentile_bounds(values, confidence), error, f"bootstrap over {what}, {rounds} rounds"

@@ -68,15 +68,13 @@ def test_the_sheet_hides_the_systems_and_needs_nothing_else(tmp_path, texts, pho
 
 
 def test_the_order_is_shuffled_and_comes_from_the_seed(tmp_path, texts, photos):
-    def order(seed):
-        key = write_sheet(tmp_path / "sheet.html", texts, photos, samples=6, seed=seed)
-        return (tmp_path / "sheet.html").read_text(), [
-            e["systems"][0] for e in json.loads(key.read_text())["items"].values()
-        ]
+    def order(name, seed):
+        key = write_sheet(tmp_path / name, texts, photos, samples=6, seed=seed)
+        return (tmp_path / name).read_text(), [e["systems"][0] for e in json.loads(key.read_text())["items"].values()]
 
-    page, systems = order(3)
-    assert (page, systems) == order(3)
-    assert page != order(4)[0]
+    page, systems = order("a.html", 3)
+    assert (page, systems) == order("b.html", 3)
+    assert page != order("c.html", 4)[0]
     assert {systems[i] for i in range(0, 12, 2)} == {"secret_one", "secret_two"}  # neither always stands first
 
 
@@ -125,6 +123,10 @@ def test_bad_requests_and_answers_are_named(tmp_path, texts, photos):
         write_sheet(tmp_path / "s.html", texts[:6], photos, samples=2, seed=0, design="pairwise")
     with pytest.raises(ValueError, match="choose likert or pairwise"):
         write_sheet(tmp_path / "s.html", texts, photos, samples=2, seed=0, design="rank")
+    with pytest.raises(ValueError, match="no texts of system third: there are secret_one, secret_two"):
+        write_sheet(tmp_path / "s.html", texts, photos, samples=2, seed=0, systems=["third"])
+    with pytest.raises(ValueError, match="no folder"):
+        write_sheet(tmp_path / "absent" / "s.html", texts, photos, samples=2, seed=0)
     key = write_sheet(tmp_path / "s.html", texts, photos, samples=2, seed=0)
     good = answer(tmp_path, key, "ann", lambda *_: "3")
     with pytest.raises(ValueError, match="rater 'ann' has answered already"):
@@ -141,3 +143,72 @@ def test_bad_requests_and_answers_are_named(tmp_path, texts, photos):
     bad = answer(tmp_path, key, "bob", lambda *_: "6")
     with pytest.raises(ValueError, match="'6' is no answer"):
         read_answers(key, [bad])
+    with pytest.raises(ValueError, match="name the files"):
+        read_answers(key, [])
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("[]", "it holds a list"),
+        ("null", "it holds null"),
+        ("3", "it holds a single value"),
+        ("", "no answers that a rating sheet saved"),
+        ('{"sheet": "x"}', "it lacks answers"),
+        ('{"sheet": "x", "answers": {}}', "belong to sheet x"),
+    ],
+)
+def test_files_that_are_no_answers_are_named(tmp_path, texts, photos, content, message):
+    key = write_sheet(tmp_path / "s.html", texts, photos, samples=2, seed=0)
+    bad = tmp_path / "bad.json"
+    bad.write_text(content)
+    with pytest.raises(ValueError, match=message) as raised:
+        read_answers(key, [bad])
+    assert "bad.json" in str(raised.value)
+    with pytest.raises(ValueError, match="no key of a rating sheet|key of a rating sheet: it"):
+        read_answers(bad, [bad])
+
+
+def test_values_of_other_kinds_are_no_answers(tmp_path, texts, photos):
+    key = write_sheet(tmp_path / "s.html", texts, photos, samples=2, seed=0)
+    good = answer(tmp_path, key, "ann", lambda *_: "3")
+    for value in (3, None, ["3"]):
+        good.write_text(json.dumps(json.loads(key.read_text()) | {"answers": {_question(key): value}}))
+        with pytest.raises(ValueError, match="is no answer"):
+            read_answers(key, [good])
+
+
+def _question(key):
+    return f"{next(iter(json.loads(key.read_text())['items']))}.alignment"
+
+
+def test_a_sheet_or_key_that_is_there_is_not_overwritten(tmp_path, texts, photos):
+    key = write_sheet(tmp_path / "s.html", texts, photos, samples=2, seed=0)
+    before = key.read_bytes()
+    with pytest.raises(ValueError, match="is there already"):
+        write_sheet(tmp_path / "s.html", texts, photos, samples=2, seed=1)
+    (tmp_path / "s.html").unlink()  # it has been sent to a rater; the key is what must stay
+    with pytest.raises(ValueError, match="s.key.json is there already"):
+        write_sheet(tmp_path / "s.html", texts, photos, samples=2, seed=1)
+    assert key.read_bytes() == before and not (tmp_path / "s.html").exists()
+
+
+def test_the_id_of_a_sheet_is_that_of_what_it_asks(tmp_path, texts, photos):
+    """With the seed alone, answers to one sheet were taken for answers to another."""
+    wishes = {
+        "same": {},
+        "again": {},
+        "fewer": {"samples": 2},
+        "one": {"systems": ["secret_two"]},
+        "pairs": {"design": "pairwise"},
+        "other": {"texts": texts.assign(text=texts["text"] + " !")},
+    }
+    sheets = {}
+    for name, wish in wishes.items():
+        key = write_sheet(
+            tmp_path / f"{name}.html", **{"texts": texts, "photos": photos, "samples": 3, "seed": 0} | wish
+        )
+        sheets[name] = json.loads(key.read_text())["sheet"]
+    assert sheets["same"] == sheets["again"] and len(set(sheets.values())) == 5
+    items = json.loads((tmp_path / "one.key.json").read_text())["items"]
+    assert {name for item in items.values() for name in item["systems"]} == {"secret_two"}

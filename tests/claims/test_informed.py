@@ -5,11 +5,14 @@ import pandas as pd
 import pytest
 
 from showcase_utils.claims.informed import _makings, informed_scores, past_scores
+from showcase_utils.data.filtering import history
 from showcase_utils.demo_world.people import INGREDIENTS, Tastes, liking
 from showcase_utils.demo_world.publishing import truth_frames
 from showcase_utils.demo_world.truth import Truth
 from showcase_utils.demo_world.visits import imagine
 from showcase_utils.selection.pools import build_pools
+
+pytestmark = pytest.mark.slow
 
 K = 3
 
@@ -35,7 +38,8 @@ def city():
     s1 = photos[["review_id", "user_id", "business_id"]].assign(split="test", text=photos["review_id"], rating=5)
     s1["image_ids"] = [[image_id] for image_id in photos["image_id"]]
     images = photos[["image_id"]].assign(status="ok")
-    return truth, build_pools(s1.reset_index(drop=True), images, Blind(), Blind(), 10)
+    s1 = s1.reset_index(drop=True)
+    return truth, build_pools(s1, images, history(s1), Blind(), Blind(), 10)
 
 
 def test_whoever_knows_tastes_and_interests_finds_more_of_what_users_photographed_than_chance(city):

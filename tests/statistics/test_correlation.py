@@ -27,9 +27,7 @@ def test_rank_correlations_are_scipys_and_their_difference_is_paired():
 
 
 def test_a_score_that_does_not_vary_has_no_correlation():
-    each, differences = rank_correlations(
-        {"a": np.ones(6), "b": np.arange(6.0)}, np.arange(6.0), range(6), rounds=50
-    )
+    each, differences = rank_correlations({"a": np.ones(6), "b": np.arange(6.0)}, np.arange(6.0), range(6), rounds=50)
     assert math.isnan(each["a"].value) and math.isnan(differences["a", "b"].low)
     assert "does not vary" in each["a"].method and each["b"].value == pytest.approx(1)
 

@@ -1,0 +1,96 @@
+"""What a run found, as Markdown, and where README shows it: between two marks, so that nobody types numbers."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pandas as pd
+
+from showcase_utils.artifacts import Stages
+from showcase_utils.claims.ledger import NOT_REPRODUCED, NOT_TESTABLE, REPRODUCED
+from showcase_utils.claims.tables import number, percent, render
+
+START, END = "<!-- claims:start -->", "<!-- claims:end -->"
+NAMES = ("Right", "Dish recall", "True alignment", "Tone against", "Sentences", "Length")
+
+
+def readme_table(stages: Stages) -> str:
+    """The ledger of a run with what it stands on, and where a truth is known what the texts name."""
+    folder, settings = stages.path("evaluation"), stages.settings
+    claims = pd.DataFrame(json.loads((folder / "claims.json").read_text(encoding="utf-8")))
+    samples = pd.read_parquet(folder / "per_sample.parquet", columns=["review_id", "user_id", "system", "seed"])
+    level = percent(settings.evaluation.confidence)
+    verdicts = (REPRODUCED, NOT_REPRODUCED, NOT_TESTABLE)
+    counts = [f"{(claims['verdict'] == verdict).sum()} {verdict}" for verdict in verdicts]
+    seeds = [settings.seed + s for s in settings.generation.seeds]
+    choices = [settings.seed + s for s in settings.selection.seeds]
+    parts = [
+        f"Profile `{settings.profile}`: {samples['review_id'].nunique():,} test reviews of "
+        f"{samples['user_id'].nunique():,} users; {_seeds(seeds)} of generation, {_seeds(choices)} of selection. "
+        f"Intervals of {level} over users, and over seeds where there are several. Of {len(claims)} comparisons that "
+        f"the paper's claims make: {', '.join(counts)}.",
+        render(_claim_rows(claims, level), "markdown", "claim"),
+    ]
+    metrics = pd.read_csv(folder / "metrics.csv")
+    if names := [name for name in NAMES if name in set(metrics["metric"])]:
+        parts.append(_names_table(metrics, names, level))
+    return "\n\n".join(part.strip() for part in parts)
+
+
+def write_between_marks(path: Path, text: str, start: str = START, end: str = END) -> bool:
+    """Replaces what stands between two marks of a file; says whether that changed it.
+
+    Raises ``ValueError`` unless each mark is there once, in order.
+    """
+    before = path.read_text(encoding="utf-8")
+    head, found, rest = before.partition(start)
+    _, also, tail = rest.partition(end)
+    if not found or not also or before.count(start) + before.count(end) != 2:
+        raise ValueError(f"{path}: expected '{start}' and behind it '{end}', once each")
+    after = f"{head}{start}\n{text.strip()}\n{end}{tail}"
+    if after != before:
+        path.write_text(after, encoding="utf-8")
+    return after != before
+
+
+def _claim_rows(claims: pd.DataFrame, level: str) -> pd.DataFrame:
+    rows = pd.DataFrame(
+        {
+            "says": claims["statement"],
+            "comparison": claims["comparison"],
+            "on": claims["metric"],
+            f"effect [{level}]": [
+                _effect(*row) for row in claims[["effect", "low", "high"]].astype(float).itertuples(index=False)
+            ],
+            "here": [
+                f"{verdict}: {reason}" if verdict == NOT_TESTABLE else verdict
+                for verdict, reason in zip(claims["verdict"], claims["reason"], strict=True)
+            ],
+        }
+    )
+    return rows.set_index(claims["key"].rename("claim"))
+
+
+def _names_table(metrics: pd.DataFrame, names: list[str], level: str) -> str:
+    shown = metrics[metrics["metric"].isin(names)]
+    cells = [_effect(*row) for row in shown[["value", "low", "high"]].itertuples(index=False)]
+    table = shown.assign(cell=cells).pivot(index="system", columns="metric", values="cell")
+    table = table.reindex(index=list(dict.fromkeys(shown["system"])), columns=names).fillna("–")
+    return (
+        f"What the texts say beside the photos that were chosen, by the truth of the demo world (value "
+        f"[{level}]):\n\n{render(table, 'markdown', 'system')}"
+    )
+
+
+def _effect(value: float, low: float, high: float) -> str:
+    if math.isnan(value):
+        return "–"
+    if math.isnan(low) or math.isnan(high):
+        return number(value)
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]".replace("-", "−")
+
+
+def _seeds(seeds: list[int]) -> str:
+    return f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {', '.join(map(str, seeds))}"

@@ -1,0 +1,64 @@
+import json
+
+import pandas as pd
+import pytest
+
+from showcase_utils.claims.report import END, START, readme_table, write_between_marks
+
+
+class Stages:
+    """Stands in for a run's artifacts: one folder, whatever stage is asked for."""
+
+    def __init__(self, settings, folder):
+        self.settings, self.folder = settings, folder
+
+    def path(self, stage):
+        return self.folder
+
+
+@pytest.fixture
+def stages(settings, stage):
+    return Stages(settings, stage)
+
+
+def test_the_table_says_what_the_run_found_and_on_what_it_stands(stages):
+    text = readme_table(stages)
+    claims = json.loads((stages.path("evaluation") / "claims.json").read_text())
+    assert "`made_up`: 24 test reviews of 12 users" in text and f"Of {len(claims)} comparisons" in text
+    rows = [line for line in text.splitlines() if line.startswith(("| 1", "| 2", "| 3", "| 4", "| 5"))]
+    assert len(rows) == len(claims)
+    first = next(row for row in claims if row["key"] == "1a")
+    line = next(row for row in rows if row.startswith("| 1a "))
+    assert f"{first['effect']:.3f} [{first['low']:.3f}, {first['high']:.3f}]" in line and "| reproduced |" in line
+    assert "effect [95 %]" in text and "| told_two | 1.000 [1.000, 1.000]" in text
+
+
+def test_the_level_of_intervals_follows_the_setting(stages, settings):
+    evaluation = settings.evaluation.model_copy(update={"confidence": 0.9})
+    text = readme_table(Stages(settings.model_copy(update={"evaluation": evaluation}), stages.folder))
+    assert "effect [90 %]" in text and "95 %" not in text
+
+
+def test_on_published_files_there_is_no_table_of_what_texts_name(stages, tmp_path):
+    for name in ("claims.json", "per_sample.parquet"):
+        (tmp_path / name).write_bytes((stages.folder / name).read_bytes())
+    metrics = pd.read_csv(stages.folder / "metrics.csv")
+    metrics[metrics["metric"] == "METEOR"].to_csv(tmp_path / "metrics.csv", index=False)
+    assert "truth" not in readme_table(Stages(stages.settings, tmp_path))
+
+
+def test_only_what_stands_between_the_marks_is_written(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text(f"before\n{START}\nold\n{END}\nbehind\n", encoding="utf-8")
+    assert write_between_marks(path, "new ρ\n")
+    assert path.read_text(encoding="utf-8") == f"before\n{START}\nnew ρ\n{END}\nbehind\n"
+    assert not write_between_marks(path, "new ρ")
+
+
+@pytest.mark.parametrize("text", ["", START, END + START, f"{START}{END}{START}{END}"])
+def test_a_file_without_its_marks_is_left_alone(tmp_path, text):
+    path = tmp_path / "README.md"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match="once each"):
+        write_between_marks(path, "new")
+    assert path.read_text(encoding="utf-8") == text
