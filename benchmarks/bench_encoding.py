@@ -36,8 +36,8 @@ from safetensors.torch import save_file
 
 from showcase_utils.config import Encoding
 from showcase_utils.encoding.clip import Clip, load_clip
-from showcase_utils.encoding.features import write_features
-from showcase_utils.encoding.takeover import file_mark
+from showcase_utils.encoding.reuse import file_mark
+from showcase_utils.encoding.writer import FeatureWriter
 
 RESULTS = Path(__file__).parent / "results" / "encoding.json"
 MODEL, WEIGHTS = "ViT-B-32", "open_clip_model.safetensors"
@@ -79,10 +79,8 @@ def seconds(function: Callable[[], object], repeats: int = REPEATS) -> float:
 def end_to_end(clip: Clip, paths: list[str]) -> None:
     """Files to a feature store on disk, as notebook 02 does it."""
     with tempfile.TemporaryDirectory() as folder:
-        write_features(
-            Path(folder) / "photos", paths, paths, clip.stream_images, dim=clip.dim, fingerprint=clip.fingerprint,
-            batch_size=clip.settings.batch_size, progress=False, mark=file_mark,
-        )  # fmt: skip
+        writer = FeatureWriter(clip.dim, clip.fingerprint, batch_size=clip.settings.batch_size, progress=False)
+        writer.write(Path(folder) / "photos", paths, paths, clip.stream_images, mark=file_mark)
 
 
 @torch.inference_mode()

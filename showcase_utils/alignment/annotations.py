@@ -17,12 +17,20 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from showcase_utils.artifacts import Stages
 from showcase_utils.data.sentences import split_sentences
 
 COLUMNS = ["review_id", "sentence", "image_id", "annotator", "label"]
 PAIR = ["review_id", "sentence", "image_id"]
 SPLITS = ("train", "val", "test")
 THUMBNAIL = 240  # pixels
+
+
+def find_annotations(stages: Stages) -> pd.DataFrame | None:
+    """The labels of this run: those of the demo world, or of ``data.annotations``; ``None`` where nobody labelled."""
+    settings = stages.settings.data
+    path = stages.path("world") / "annotations.csv" if settings.source == "demo" else settings.annotations
+    return None if path is None else read_annotations(path)
 
 
 def read_annotations(path: str | Path) -> pd.DataFrame:
@@ -125,7 +133,7 @@ def labelling_sheet(reviews: pd.DataFrame, images: pd.DataFrame, path: str | Pat
     for (review_id, image_ids), sentences in zip(
         reviews[["review_id", "image_ids"]].itertuples(index=False), split_sentences(reviews["text"]), strict=True
     ):
-        said = list(dict.fromkeys(sentences))  # a pair is labelled once, however often the review says it
+        unique = list(dict.fromkeys(sentences))  # a pair is labelled once, however often the review repeats a sentence
         for image_id in (key for key in dict.fromkeys(image_ids) if key in paths.index):
             try:
                 photo = _inline(paths[image_id])
@@ -135,9 +143,9 @@ def labelling_sheet(reviews: pd.DataFrame, images: pd.DataFrame, path: str | Pat
             ticks = "".join(
                 f'<label><input type="checkbox" data-review="{_escaped(review_id)}" '
                 f'data-image="{_escaped(image_id)}"><span>{_escaped(sentence)}</span></label>'
-                for sentence in said
+                for sentence in unique
             )
-            count += len(said)
+            count += len(unique)
             blocks.append(f'<section><img src="{photo}"><div>{ticks}</div></section>')
     note = f"<p>{len(unread)} photos could not be read: {_escaped(', '.join(unread))}</p>" if unread else ""
     parts = {"ANNOTATOR": _escaped(annotator), "NOTE": note, "SECTIONS": "\n".join(blocks)}

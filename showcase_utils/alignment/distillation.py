@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from showcase_utils.alignment.phi import AlignmentClassifier
+from showcase_utils.alignment.phi import Phi
 from showcase_utils.encoding.features import FeatureStore
 from showcase_utils.progress import progress_bar
 
@@ -19,7 +19,7 @@ def score_pairs(
     sentences: pd.DataFrame,
     photos: FeatureStore,
     texts: FeatureStore,
-    phi: AlignmentClassifier,
+    phi: Phi,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Φ's confidence for every sentence of a review with every photo of it that has features.

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
+from scipy.stats import mannwhitneyu
 
 from showcase_utils.encoding.features import FeatureStore
 from showcase_utils.statistics.resampling import group_weights, percentile_bounds
 
 GROUPS = {"business": "business_id", "user": "user_id"}
+PAIRS = 4000  # of each kind, of which claim 2 is measured
+RESAMPLES = 1000
+PAIR_COLUMNS = ["kind", "group_a", "group_b", "image_a", "image_b", "same_review", "distance"]
+
+
+def write_diversity(out: Path, s1: pd.DataFrame, photos: FeatureStore, seed: int) -> None:
+    """Claim 2, measured once: the three tables that ``frames.load_diversity`` reads."""
+    pairs = diversity_pairs(s1, photos, PAIRS, seed)
+    pairs.to_parquet(out / "diversity_pairs.parquet", index=False)
+    diversity_means(pairs, seed).to_csv(out / "diversity_means.csv", index=False)
+    diversity_differences(pairs, seed).to_csv(out / "diversity_differences.csv", index=False)
 
 
 def diversity_pairs(reviews: pd.DataFrame, photos: FeatureStore, pairs: int, seed: int) -> pd.DataFrame:
@@ -17,21 +31,20 @@ def diversity_pairs(reviews: pd.DataFrame, photos: FeatureStore, pairs: int, see
     Returns ``pairs`` rows each of kind (intra business, inter business, intra user, inter user), group_a and group_b
     (the businesses or users of the two photos), image_a, image_b, same_review, distance = 1 − cosine. A group counts
     once, however many photos it has: first the group is drawn, then two of its photos; between groups, two groups,
-    then a photo of each.
-
-    Raises ``ValueError`` when no group has two photos, or when there is one group only.
+    then a photo of each. Groupings for which there are no such pairs, as where all photos are of one business, have no
+    rows.
     """
     rng = np.random.default_rng(seed)
     frame = reviews[["review_id", "user_id", "business_id", "image_ids"]].explode("image_ids")
     frame = frame.rename(columns={"image_ids": "image_id"}).dropna(subset="image_id").drop_duplicates("image_id")
     frame = frame[frame["image_id"].isin(set(photos.ids))].reset_index(drop=True)
-    frames = []
+    frames = [pd.DataFrame(columns=PAIR_COLUMNS[:-1])]
     for name, column in GROUPS.items():
         rows = frame.groupby(column).indices
         members = [rows[key] for key in sorted(rows)]
         several = [number for number, rows in enumerate(members) if len(rows) > 1]
         if not several or len(members) < 2:
-            raise ValueError(f"visual diversity needs two {name} groups, and one with two photos at least")
+            continue
         drawn = rng.choice(several, size=pairs)
         within = np.array([rng.choice(members[number], size=2, replace=False) for number in drawn])
         first = rng.integers(len(members), size=pairs)
@@ -40,39 +53,51 @@ def diversity_pairs(reviews: pd.DataFrame, photos: FeatureStore, pairs: int, see
             [[rng.choice(members[a]), rng.choice(members[b])] for a, b in zip(first, second, strict=True)]
         )
         frames += [_pairs(frame, within, f"intra {name}", column), _pairs(frame, between, f"inter {name}", column)]
-    table = pd.concat(frames, ignore_index=True)
+    table = pd.concat(frames[1:] or frames, ignore_index=True)
     distance = 1 - np.einsum("nd,nd->n", photos[table["image_a"]], photos[table["image_b"]])
     return table.assign(distance=distance.astype(np.float64))
 
 
-def diversity_summary(pairs: pd.DataFrame, seed: int, resamples: int = 1000) -> pd.DataFrame:
-    """Mean distance per kind with its 95 % bootstrap interval, resampled by business or user."""
+def diversity_means(pairs: pd.DataFrame, seed: int, resamples: int = RESAMPLES) -> pd.DataFrame:
+    """Mean distance per kind with its 95 % bootstrap interval, resampled by business or user.
+
+    Columns: kind, pairs, mean, low, high.
+    """
     rng = np.random.default_rng(seed)
     rows = []
     for name in GROUPS:
         for kind, means in _means(pairs, name, rng, resamples).items():
             distance = pairs.loc[pairs["kind"] == kind, "distance"]
             rows.append((kind, len(distance), distance.mean(), *percentile_bounds(means)))
-    return pd.DataFrame(rows, columns=["kind", "pairs", "mean", "low", "high"]).set_index("kind")
+    return pd.DataFrame(rows, columns=["kind", "pairs", "mean", "low", "high"])
 
 
-def diversity_claim(pairs: pd.DataFrame, seed: int, resamples: int = 1000) -> pd.DataFrame:
+def diversity_differences(pairs: pd.DataFrame, seed: int, resamples: int = RESAMPLES) -> pd.DataFrame:
     """Claim 2: photos differ more between than within, for businesses and for users.
 
-    Per group the difference of the means inter − intra with its 95 % bootstrap interval, the chance that an inter pair
-    is farther apart than an intra pair, and whether the claim is reproduced: the interval lies above 0.
+    Per grouping the difference of the means inter − intra with its 95 % bootstrap interval, the chance that an inter
+    pair is farther apart than an intra pair, and whether the claim is reproduced: the interval lies above 0. All of it
+    over pairs of ``any`` reviews, and over pairs of ``different`` reviews only: two photos of one visit share a table.
+
+    Columns: groups, reviews, inter, intra, difference, low, high, standard_error, inter_is_farther, reproduced.
     """
-    rng = np.random.default_rng(seed)
     rows = []
-    for name in GROUPS:
-        inter, intra = (pairs.loc[pairs["kind"] == f"{side} {name}", "distance"] for side in ("inter", "intra"))
-        means = _means(pairs, name, rng, resamples)
-        low, high = percentile_bounds(means[f"inter {name}"] - means[f"intra {name}"])
-        ranks = pd.concat([inter, intra]).rank().to_numpy()[: len(inter)]
-        chance = (ranks.sum() - len(inter) * (len(inter) + 1) / 2) / (len(inter) * len(intra))  # Mann and Whitney's U
-        rows.append((name, inter.mean() - intra.mean(), low, high, chance, bool(low > 0)))
-    columns = ["groups", "difference", "low", "high", "inter_is_farther", "reproduced"]
-    return pd.DataFrame(rows, columns=columns).set_index("groups")
+    for reviews, kept in (("any", pairs), ("different", pairs[~pairs["same_review"].astype(bool)])):
+        rng = np.random.default_rng(seed)
+        for name in GROUPS:
+            inter, intra = (kept.loc[kept["kind"] == f"{side} {name}", "distance"] for side in ("inter", "intra"))
+            if inter.empty or intra.empty:
+                continue
+            means = _means(kept, name, rng, resamples)
+            differences = means[f"inter {name}"] - means[f"intra {name}"]
+            low, high = percentile_bounds(differences)
+            farther = mannwhitneyu(inter, intra).statistic / (len(inter) * len(intra))
+            rows.append(
+                (name, reviews, inter.mean(), intra.mean(), inter.mean() - intra.mean(), low, high)
+                + (np.nanstd(differences, ddof=1), farther, bool(low > 0))
+            )
+    columns = ["groups", "reviews", "inter", "intra", "difference", "low", "high"]
+    return pd.DataFrame(rows, columns=[*columns, "standard_error", "inter_is_farther", "reproduced"])
 
 
 def _pairs(frame: pd.DataFrame, rows: np.ndarray, kind: str, column: str) -> pd.DataFrame:
@@ -96,6 +121,8 @@ def _means(pairs: pd.DataFrame, name: str, rng: np.random.Generator, resamples: 
     Otherwise one group's peculiar photos, which are in many pairs, would count as that many independent findings.
     """
     pairs = pairs[pairs["kind"].isin([f"intra {name}", f"inter {name}"])]
+    if pairs.empty:
+        return {}
     ends, groups = pd.factorize(pd.concat([pairs["group_a"], pairs["group_b"]]))
     first, second = ends[: len(pairs)], ends[len(pairs) :]
     distance, rows = pairs["distance"].to_numpy(), pairs.groupby("kind", sort=False).indices

@@ -4,6 +4,8 @@
 w_v·v + w_s·s + b: it can tell sentences about visible things from others, but not whether *this* photo shows *this*.
 ``hidden`` puts a hidden layer in between, and ``product`` joins the element-wise product v ∘ s to the concatenation,
 of which the cosine is the plain sum: our deviations, off unless a setting says otherwise.
+
+Where nobody has labelled anything, the cosine of the two embeddings stands in for Φ: ``CosinePhi``.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -21,10 +24,70 @@ from sklearn.metrics import precision_recall_curve, roc_auc_score
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from showcase_utils.artifacts import Stages
 from showcase_utils.config import Alignment
 
 WEIGHTS, FACTS = "phi.safetensors", "phi.json"
+COSINE = "CLIP cosine"
 Floats = NDArray[np.float32]
+
+
+class Phi(Protocol):
+    """What says whether a sentence describes a photo; ``variant`` names it, and belongs beside every number of it."""
+
+    variant: str
+    threshold: float  # from which confidence on a sentence counts as supported
+    fingerprint: str  # of the CLIP whose features it takes
+
+    def score(self, image: Floats, sentence: Floats) -> Floats:
+        """Confidence that sentence i describes photo i: ``(n, d), (n, d) -> (n,)`` in [0, 1]."""
+
+    def save(self, folder: str | Path) -> None:
+        """Writes what ``read_phi`` reads."""
+
+
+def load_phi(stages: Stages) -> Phi:
+    """The Φ of the stage ``alignment``: trained, or ``CosinePhi``."""
+    return read_phi(stages.path("alignment"))
+
+
+def read_phi(folder: str | Path, fingerprint: str | None = None) -> Phi:
+    """The Φ in ``folder``. Raises ``ValueError`` if there is none, or if it takes another CLIP's features."""
+    folder = Path(folder)
+    facts = json.loads((folder / FACTS).read_text(encoding="utf-8")) if (folder / FACTS).is_file() else None
+    if facts is None or facts["variant"] != COSINE and not (folder / WEIGHTS).is_file():
+        raise ValueError(f"no Φ in {folder}: it needs {WEIGHTS} and {FACTS}")
+    if fingerprint is not None and facts["fingerprint"] != fingerprint:
+        raise ValueError(
+            f"Φ of {folder.name} was trained on features of CLIP {facts['fingerprint'][:12]}, these are of "
+            f"{fingerprint[:12]}: train it anew (alignment.pretrained empty) or use that CLIP"
+        )
+    if facts["variant"] == COSINE:
+        return CosinePhi(facts["threshold"], facts["fingerprint"])
+    model = AlignmentClassifier(facts["dim"], facts["hidden"], facts["product"])
+    model.load_state_dict(load_file(folder / WEIGHTS))
+    model.threshold, model.fingerprint = facts["threshold"], facts["fingerprint"]
+    return model.eval()
+
+
+@dataclass(frozen=True)
+class CosinePhi:
+    """CLIP's own cosine of photo and sentence in place of a trained Φ; a negative one counts as 0.
+
+    ``threshold`` comes from the data alone: see ``unlabelled.cosine_phi``.
+    """
+
+    threshold: float
+    fingerprint: str
+    variant: str = COSINE
+
+    def score(self, image: Floats, sentence: Floats) -> Floats:
+        """Cosines of unit-norm features, ``(n, d), (n, d) -> (n,)`` in [0, 1]."""
+        return np.clip(np.einsum("nd,nd->n", image, sentence), 0, 1)
+
+    def save(self, folder: str | Path) -> None:
+        """Writes ``phi.json`` into ``folder``."""
+        _write_facts(folder, {"variant": COSINE, "threshold": self.threshold, "fingerprint": self.fingerprint})
 
 
 class AlignmentClassifier(nn.Module):
@@ -59,37 +122,26 @@ class AlignmentClassifier(nn.Module):
         parts = [torch.sigmoid(self(*pair)) for pair in pairs]
         return torch.cat(parts).numpy()
 
+    @property
+    def variant(self) -> str:
+        """Its form, in words: the paper's is "one layer on [v; s]"."""
+        return f"{'hidden' if self.hidden else 'one'} layer on [v; s{'; v∘s' if self.product else ''}]"
+
     def save(self, folder: str | Path) -> None:
         """Writes ``phi.safetensors`` and ``phi.json`` into ``folder``."""
-        facts = {key: getattr(self, key) for key in ("dim", "hidden", "product", "threshold", "fingerprint")}
         save_file(self.state_dict(), Path(folder) / WEIGHTS)
-        (Path(folder) / FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-
-    @classmethod
-    def load(cls, folder: str | Path, fingerprint: str | None = None) -> AlignmentClassifier:
-        """The Φ of ``folder``. Raises ``ValueError`` if it is not there or was trained on another CLIP's features."""
-        folder = Path(folder)
-        if not (folder / FACTS).is_file() or not (folder / WEIGHTS).is_file():
-            raise ValueError(f"no Φ in {folder}: it needs {WEIGHTS} and {FACTS}")
-        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        if fingerprint is not None and facts["fingerprint"] != fingerprint:
-            raise ValueError(
-                f"Φ of {folder.name} was trained on features of CLIP {facts['fingerprint'][:12]}, these are of "
-                f"{fingerprint[:12]}: train it anew (alignment.pretrained empty) or use that CLIP"
-            )
-        model = cls(facts["dim"], facts["hidden"], facts["product"])
-        model.load_state_dict(load_file(folder / WEIGHTS))
-        model.threshold, model.fingerprint = facts["threshold"], facts["fingerprint"]
-        return model.eval()
+        keys = ("variant", "dim", "hidden", "product", "threshold", "fingerprint")
+        _write_facts(folder, {key: getattr(self, key) for key in keys})
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Labelled pairs: ``image (n, d)``, ``sentence (n, d)``, ``label (n,)`` 0 or 1."""
+    """Labelled pairs: ``image (n, d)``, ``sentence (n, d)``, ``label (n,)`` 0 or 1, and the reviews they come from."""
 
     image: Floats
     sentence: Floats
     label: NDArray[np.int64]
+    review: NDArray[np.object_] | None = None  # review_id (n,): metrics resample by it, training has no use for it
 
 
 def train_alignment(
@@ -136,3 +188,8 @@ def best_threshold(label: NDArray[np.int64], confidence: Floats) -> float:
     precision, recall, thresholds = precision_recall_curve(label, confidence)
     f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
     return float(thresholds[len(thresholds) - 1 - int(np.argmax(f1[:-1][::-1]))])
+
+
+def _write_facts(folder: str | Path, facts: dict[str, object]) -> None:
+    text = json.dumps(facts, indent=1, ensure_ascii=False) + "\n"
+    (Path(folder) / FACTS).write_text(text, encoding="utf-8")

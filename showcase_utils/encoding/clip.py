@@ -5,29 +5,27 @@ The model's own preprocessing and tokenizer are used, and a fingerprint of all t
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import shutil
 import textwrap
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import open_clip
 import torch
 from numpy.typing import NDArray
-from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
+from open_clip.pretrained import list_pretrained_tags_by_model
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from showcase_utils.artifacts import BACKBONES
 from showcase_utils.config import Encoding
 from showcase_utils.devices import resolve_device
+from showcase_utils.encoding.activation import WrongActivation, check_activation
 from showcase_utils.encoding.batches import Batch, Photo, Photos, Texts, Tokenizer, in_batches, out_of_memory
+from showcase_utils.recipes import BACKBONES
 
 LOCAL, HUB = "local-dir:", "hf-hub:"
 
@@ -153,121 +151,47 @@ def load_clip(settings: Encoding, device: str = "auto") -> Clip:
     """The CLIP that ``settings.model`` names, with trained weights, on ``device``.
 
     ``embedded`` is the small model that ships with the package; otherwise an open_clip name with its tag in
-    ``settings.pretrained``, ``hf-hub:ORGANISATION/NAME``, or ``local-dir:FOLDER``. Pickled weights are read with
-    ``weights_only``. Raises ``ValueError`` for a name, tag or folder that is not there, for a model without weights,
-    for files that are not what they should be, for weights whose activation is known not to be the model's (OpenAI's
-    need QuickGELU), and for ``compile`` without a compiler.
+    ``settings.pretrained`` (or a file), ``hf-hub:ORGANISATION/NAME``, or ``local-dir:FOLDER``. Pickled weights are
+    read with ``weights_only``. Raises ``ValueError`` with open_clip's reason and the way out for what cannot be
+    loaded, for weights whose activation is known not to be the model's, and for ``compile`` without a compiler.
     """
-    name = f"{LOCAL}{BACKBONES / 'clip'}" if settings.model == "embedded" else settings.model.replace("/", "-")
-    if settings.model.startswith((LOCAL, HUB)):
-        name = settings.model
-    _check_source(name, settings)
-    with _explained(name, settings):
+    name = f"{LOCAL}{BACKBONES / 'clip'}" if settings.model == "embedded" else settings.model
+    schema = name.startswith((LOCAL, HUB))
+    name = name if schema else name.replace("/", "-")
+    try:
         config = open_clip.get_model_config(name)
-    _check_activation(name, settings.pretrained, config)
-    with _explained(name, settings):
+        if config is None:
+            raise ValueError("no such open_clip model")
+        check_activation(name, settings.pretrained, config)
         model, preprocess = open_clip.create_model_from_pretrained(
-            name, pretrained=None if name.startswith((LOCAL, HUB)) else settings.pretrained, weights_only=True
+            name, pretrained=None if schema else settings.pretrained, weights_only=True
         )
         tokenizer = open_clip.get_tokenizer(name)
+    except WrongActivation:
+        raise
+    except Exception as error:  # broken weights, configurations and tokenizers raise nearly anything
+        reason = textwrap.shorten(f"{error}" or type(error).__name__, 300)  # some list every weight of a model
+        raise ValueError(
+            f"encoding.model={settings.model} with encoding.pretrained={settings.pretrained} could not be loaded: "
+            f"{reason}. {_way_out(name)}"
+        ) from error
     return Clip(model, preprocess, tokenizer, config, settings, resolve_device(device))
 
 
-def _check_source(name: str, settings: Encoding) -> None:
+def _way_out(name: str) -> str:
     if name.startswith(LOCAL):
-        folder = Path(name.removeprefix(LOCAL))
-        if not (folder / "open_clip_config.json").is_file():
-            raise ValueError(f"encoding.model={settings.model}: no open_clip_config.json in {folder}")
-        if not _weights(folder):
-            raise ValueError(f"encoding.model={settings.model}: no weights (open_clip_model.safetensors) in {folder}")
-    elif not name.startswith(HUB):
-        if open_clip.get_model_config(name) is None:
-            raise ValueError(
-                f"encoding.model={settings.model}: no such open_clip model; see open_clip.list_models(), or give "
-                f"{HUB}ORGANISATION/NAME or {LOCAL}FOLDER"
-            )
-        known = list_pretrained_tags_by_model(name)
-        tag = settings.pretrained
-        if not tag or not (get_pretrained_cfg(name, tag) or Path(tag).is_file()):
-            other = name.removesuffix("-quickgelu")
-            hint = f"; encoding.model={other} has '{tag}'" if tag and get_pretrained_cfg(other, tag) else ""
-            raise ValueError(
-                f"encoding.pretrained={tag}: {name} needs the tag of its weights or a file: {', '.join(known)}{hint}"
-            )
-        if not get_pretrained_cfg(name, tag) and _is_torchscript(Path(tag)):
-            raise ValueError(
-                f"encoding.pretrained={tag} is a TorchScript archive, a program, and is not run; OpenAI's weights, "
-                f"which come as such, are encoding.model={name.removesuffix('-quickgelu')}-quickgelu with "
-                "encoding.pretrained=openai"
-            )
-
-
-def _check_activation(name: str, tag: str | None, config: dict[str, Any]) -> None:
-    """OpenAI trained with QuickGELU; the same weights under GELU give features that are silently wrong.
-
-    A tag says how its weights were trained, and a file may by its name. Where neither does, the configuration counts:
-    it is the model's own in a folder and on the hub, and the user's choice for a file. Folders are called anything.
-    """
-    has = bool(config.get("quick_gelu"))
-    if name.startswith((LOCAL, HUB)):
-        files = _weights(Path(name.removeprefix(LOCAL))) if name.startswith(LOCAL) else []
-        named = [file.name for file in files if _is_openais(file)]
-        if has or not named:
-            return
-        raise ValueError(
-            f"encoding.model={name}: its weights are OpenAI's by their name ({named[0]}) and need QuickGELU, and "
-            'its open_clip_config.json does not say "quick_gelu": true; add it there, or, if they are not OpenAI\'s, '
-            "give the file another name"
+        return (
+            f"{name.removeprefix(LOCAL)} must hold open_clip_config.json, open_clip_model.safetensors and the "
+            "tokenizer's files as open_clip saves them; copy or save them again"
         )
-    known = get_pretrained_cfg(name, tag)
-    needs = bool(known.get("quick_gelu")) if known else has or _is_openais(Path(tag))
-    if needs != has:
-        right = f"{name}-quickgelu" if needs else name.removesuffix("-quickgelu")
-        raise ValueError(
-            f"encoding.model={name} with encoding.pretrained={tag}: these weights were trained "
-            f"{'with' if needs else 'without'} QuickGELU{'' if known else ', going by their name'}; "
-            f"use encoding.model={right}"
-        )
-
-
-def _weights(folder: Path) -> list[Path]:
-    """What open_clip may take for weights: the file of its own name where there is one."""
-    own = folder / "open_clip_model.safetensors"
-    found = [file for file in folder.iterdir() if file.suffix in {".safetensors", ".bin", ".pth"}]
-    return [own] if own in found else sorted(found)
-
-
-def _is_openais(file: Path) -> bool:
-    """Whether a file is called as OpenAI calls its own (ViT-B-32.pt), or names OpenAI."""
-    own = {Path(get_pretrained_cfg(model, "openai").get("url", "")).stem for model in open_clip.list_openai_models()}
-    return file.stem in own or "openai" in file.name.lower()
-
-
-def _is_torchscript(file: Path) -> bool:
-    """Whether a file is a zip of TorchScript: unlike a saved state_dict, it has code in it."""
-    if not zipfile.is_zipfile(file):
-        return False
-    with zipfile.ZipFile(file) as archive:
-        return any(name.split("/")[1:2] == ["code"] for name in archive.namelist())
-
-
-@contextlib.contextmanager
-def _explained(name: str, settings: Encoding) -> Iterator[None]:
-    """Whatever open_clip stumbles over, in files that it trusts, as a ``ValueError`` that says what to do."""
-    try:
-        yield
-    except Exception as error:  # broken weights, configurations and tokenizers raise nearly anything
-        if name.startswith(LOCAL):
-            remedy = (
-                f"{name.removeprefix(LOCAL)} must hold open_clip_config.json, open_clip_model.safetensors and the "
-                "tokenizer's files as open_clip saves them; copy or save them again"
-            )
-        elif name.startswith(HUB):
-            remedy = "is this its name, is it in open_clip's format, and is there a network, or a copy in the cache?"
-        else:
-            remedy = "a tag needs a network, or its weights in the cache; a file, the state_dict of this very model"
-        cause = textwrap.shorten(f"{type(error).__name__}: {error}", 300)  # some list every weight of a model
-        raise ValueError(f"encoding.model={settings.model} could not be loaded ({cause}): {remedy}") from error
+    if name.startswith(HUB):
+        return "Is this its name, is it in open_clip's format, and is there a network, or a copy in the cache?"
+    tags = list_pretrained_tags_by_model(name)
+    return (
+        f"A tag ({', '.join(tags)}) needs a network, or its weights in the cache; a file, the state_dict of this model"
+        if tags
+        else f"See open_clip.list_models(), or give {HUB}ORGANISATION/NAME or {LOCAL}FOLDER"
+    )
 
 
 def _check_compiler() -> None:

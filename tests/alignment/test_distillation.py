@@ -11,7 +11,8 @@ from showcase_utils.alignment.distillation import distil, distillation_counts, s
 from showcase_utils.alignment.phi import AlignmentClassifier
 from showcase_utils.data.sentences import sentence_frame
 from showcase_utils.encoding.clip import Features
-from showcase_utils.encoding.features import FeatureStore, write_features
+from showcase_utils.encoding.features import FeatureStore
+from showcase_utils.encoding.writer import FeatureWriter
 
 REVIEWS = pd.DataFrame(
     {
@@ -72,7 +73,7 @@ def random_store(folder: Path, ids: list[str], seed: int) -> FeatureStore:
     def encode(sources: list[str], batches: list[list[int]]):  # noqa: ANN202
         return iter([Features(table[batch], list(batch), []) for batch in batches])
 
-    return write_features(folder, ids, ids, encode, dim=4, fingerprint="f", dtype="float32", progress=False)
+    return FeatureWriter(4, "f", dtype="float32", progress=False).write(folder, ids, ids, encode)
 
 
 def test_every_sentence_of_a_review_meets_every_photo_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,14 @@ import torch
 from sklearn.metrics import f1_score, roc_auc_score
 
 from showcase_utils.alignment.metrics import alignment_curves, alignment_metrics
-from showcase_utils.alignment.phi import AlignmentClassifier, Pairs, best_threshold, train_alignment
+from showcase_utils.alignment.phi import (
+    AlignmentClassifier,
+    CosinePhi,
+    Pairs,
+    best_threshold,
+    read_phi,
+    train_alignment,
+)
 from showcase_utils.config import Alignment
 
 DIM = 8
@@ -97,13 +104,29 @@ def test_phi_is_saved_and_loaded_whole(tmp_path: Path) -> None:
         phi, _ = train_alignment(data, data, Alignment(epochs=2, hidden=hidden), seed=0, product=product)
         phi.fingerprint = "clip one"
         phi.save(tmp_path)
-        again = AlignmentClassifier.load(tmp_path, "clip one")
+        again = read_phi(tmp_path, "clip one")
         assert (again.threshold, again.hidden, again.product) == (phi.threshold, hidden, product)
+        assert again.variant == phi.variant
         np.testing.assert_array_equal(again.score(data.image, data.sentence), phi.score(data.image, data.sentence))
     with pytest.raises(ValueError, match="trained on features of CLIP clip one"):
-        AlignmentClassifier.load(tmp_path, "clip two")
+        read_phi(tmp_path, "clip two")
     with pytest.raises(ValueError, match="no Φ in"):
-        AlignmentClassifier.load(tmp_path / "nowhere")
+        read_phi(tmp_path / "nowhere")
+
+
+def test_a_variant_names_the_form() -> None:
+    names = [AlignmentClassifier(DIM, hidden, joined).variant for hidden, joined in ((0, False), (4, False), (4, True))]
+    assert names == ["one layer on [v; s]", "hidden layer on [v; s]", "hidden layer on [v; s; v∘s]"]
+
+
+def test_the_cosine_stands_in_for_phi(tmp_path: Path) -> None:
+    data, phi = pairs(50, 0, "cosine"), CosinePhi(0.25, "clip one")
+    cosine = (data.image * data.sentence).sum(axis=1)
+    np.testing.assert_allclose(phi.score(data.image, data.sentence), np.maximum(cosine, 0), atol=1e-6)
+    phi.save(tmp_path)
+    assert read_phi(tmp_path, "clip one") == phi and phi.variant == "CLIP cosine"
+    with pytest.raises(ValueError, match="of CLIP clip one"):
+        read_phi(tmp_path, "clip two")
 
 
 def test_scoring_refuses_arrays_that_do_not_fit() -> None:

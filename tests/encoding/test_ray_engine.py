@@ -24,11 +24,12 @@ from ray.cluster_utils import Cluster
 from ray.exceptions import ActorDiedError, RayTaskError
 
 from showcase_utils.config import Encoding
-from showcase_utils.encoding import features, ray_engine
-from showcase_utils.encoding.build import build_features
+from showcase_utils.encoding import ray_engine, writer
+from showcase_utils.encoding.build import encode_reviews
 from showcase_utils.encoding.clip import Clip, Features, load_clip
-from showcase_utils.encoding.features import FeatureStore, write_features
+from showcase_utils.encoding.features import FeatureStore
 from showcase_utils.encoding.ray_engine import Layout, RayClip, layout
+from showcase_utils.encoding.writer import FeatureWriter
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
 SETTINGS = Encoding(batch_size=8, shard_rows=32, workers=0, engine="ray")  # the CLIP that ships with the package
@@ -75,7 +76,7 @@ def write(folder: Path, clip: Clip, streams: Clip | RayClip, sources: Sequence[s
     encode = streams.stream_images if sources[0].endswith(".jpg") else streams.stream_texts
     options = {"batch_size": SETTINGS.batch_size, "shard_rows": SETTINGS.shard_rows, "progress": False}
     ids = [Path(source).stem for source in sources]
-    return write_features(folder, ids, sources, encode, dim=clip.dim, fingerprint=clip.fingerprint, **options)
+    return FeatureWriter(clip.dim, clip.fingerprint, **options).write(folder, ids, sources, encode)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -93,7 +94,7 @@ def test_a_ray_of_its_own_makes_the_same_stage_and_is_closed_again(
     for engine in ("local", "ray"):
         settings = SETTINGS.model_copy(update={"engine": engine, "long_text": "mean_of_sentences"})
         (tmp_path / engine).mkdir()
-        build_features(tmp_path / engine, s1, images, settings, "cpu", progress=False)
+        encode_reviews(tmp_path / engine, s1, images, settings, "cpu", progress=False)
     assert contents(tmp_path / "ray") == contents(tmp_path / "local")
     assert pd.read_parquet(tmp_path / "ray" / "rejects.parquet")["id"].tolist() == ["p5"]
     assert not ray.is_initialized()
@@ -121,13 +122,13 @@ def test_a_node_killed_at_work_leaves_no_trace_in_the_store(
 ) -> None:
     """A photo is a pipe, so that its reader stays where it is; when the first shard is there, its node is killed."""
     write(tmp_path / "local", own, own, paths)
-    commit, committed = features._commit, threading.Event()
+    commit, committed = writer._commit, threading.Event()
 
     def telling(*args: object) -> None:
         commit(*args)
         committed.set()
 
-    monkeypatch.setattr(features, "_commit", telling)
+    monkeypatch.setattr(writer, "_commit", telling)
     pipe, photo = Path(paths[100]), tmp_path / "100.jpg"
     pipe.rename(photo)
     os.mkfifo(pipe)
@@ -137,7 +138,7 @@ def test_a_node_killed_at_work_leaves_no_trace_in_the_store(
             assert committed.wait(timeout=120)
             process = reader(pipe)
             raylet = parent(process)
-            shards = len(FeatureStore.open(tmp_path / "ray")._index["shards"])
+            shards = len(FeatureStore.open(tmp_path / "ray").shards)
             (node,) = (node for node in cluster.worker_nodes if node.all_processes["raylet"][0].process.pid == raylet)
             shutil.copy(photo, f"{pipe}.new")
             os.replace(f"{pipe}.new", pipe)
@@ -190,7 +191,7 @@ def test_an_interrupted_run_goes_on_with_what_is_missing_also_when_memory_runs_o
             return self.encoder(table)
 
     monkeypatch.setattr(ray_engine, "Encoder", Cramped)
-    commit, asked = features._commit, []
+    commit, asked = writer._commit, []
 
     def interrupted(folder: Path, index: dict, number: int, *args: object) -> None:
         if number == 2:
@@ -202,11 +203,11 @@ def test_an_interrupted_run_goes_on_with_what_is_missing_also_when_memory_runs_o
             asked.append(list(texts))
             return super().stream_texts(texts, batches)
 
-    monkeypatch.setattr(features, "_commit", interrupted)
+    monkeypatch.setattr(writer, "_commit", interrupted)
     with pytest.raises(KeyboardInterrupt), Asked(own, "cpu") as engine:
         write(tmp_path / "ray", own, engine, texts)
     assert not ray.is_initialized() and len(FeatureStore.open(tmp_path / "ray")) == 64
-    monkeypatch.setattr(features, "_commit", commit)
+    monkeypatch.setattr(writer, "_commit", commit)
     with Asked(own, "cpu") as engine:
         write(tmp_path / "ray", own, engine, texts)
     assert asked == [texts, texts[64:]]
@@ -295,5 +296,5 @@ def test_without_ray_the_error_names_the_extra(own: Clip, tmp_path: Path, monkey
     s1 = pd.DataFrame({"review_id": ["r"], "text": ["Great."], "image_ids": [["p"]]})
     images = pd.DataFrame({"image_id": ["p"], "path": [""], "status": ["expired"]})
     with pytest.raises(ModuleNotFoundError, match=r"pip install '\.\[scale\]'"):
-        build_features(tmp_path, s1, images, SETTINGS, "cpu", progress=False)
-    build_features(tmp_path, s1, images, SETTINGS.model_copy(update={"engine": "local"}), "cpu", progress=False)
+        encode_reviews(tmp_path, s1, images, SETTINGS, "cpu", progress=False)
+    encode_reviews(tmp_path, s1, images, SETTINGS.model_copy(update={"engine": "local"}), "cpu", progress=False)
