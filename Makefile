@@ -58,7 +58,8 @@ notebooks: $(STAMP) ## run the notebooks on the demo profile and write them, and
 	$(BIN)/showcase run --profile demo --publish
 
 docs: $(STAMP) ## pages of the package's names and docstrings, in site/
-	$(BIN)/pdoc --math --docformat google --output-directory site showcase_utils
+	$(BIN)/pdoc --math --docformat google --output-directory site showcase_utils \
+	  $(subst /,.,$(patsubst %/,%,$(dir $(wildcard showcase_utils/*/__init__.py))) $(basename $(wildcard showcase_utils/[a-z]*.py)))
 
 lock: $(STAMP) ## resolve pyproject.toml anew into requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check uv
