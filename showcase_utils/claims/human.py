@@ -6,10 +6,8 @@ needs no server; a rater opens it, answers, and sends back the file that the pag
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import html
-import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
@@ -18,11 +16,11 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from showcase_utils.metrics.corpus import mean_metric, ratio
 from showcase_utils.metrics.generated import runs_of
 from showcase_utils.metrics.metric import Floats
+from showcase_utils.photos.thumbnails import data_address, thumbnail
 from showcase_utils.statistics.resampling import percentile_bounds, resampled_rows
 from showcase_utils.statistics.significance import interval
 
@@ -86,7 +84,9 @@ def write_sheet(
             item = _digest([sheet, review_id, sorted(card)])[:12]
             items[item] = {"review_id": review_id, "systems": card}
             boxes.append(_card(item, [runs[system].loc[review_id, "text"] for system in card], design))
-        pictures = "".join(_picture(Path(photos[image_id])) for image_id in shown)
+        pictures = "".join(
+            f'<img alt="photo" src="{data_address(thumbnail(photos[image_id], THUMBNAIL))}">' for image_id in shown
+        )
         blocks.append(
             f'<section><h2>{number} of {samples}</h2><div class="photos">{pictures}</div>{"".join(boxes)}</section>'
         )
@@ -115,15 +115,6 @@ def _first_runs(texts: pd.DataFrame, systems: Sequence[str], design: Design) -> 
 
 def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, ensure_ascii=False).encode()).hexdigest()[:16]
-
-
-def _picture(path: Path) -> str:
-    with Image.open(path) as file:
-        image = file.convert("RGB")
-        image.thumbnail((THUMBNAIL, THUMBNAIL))
-        buffer = io.BytesIO()
-        image.save(buffer, "JPEG", quality=85)
-    return f'<img alt="photo" src="data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
 
 
 def _card(item: str, texts: Sequence[str], design: Design) -> str:

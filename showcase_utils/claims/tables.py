@@ -56,18 +56,37 @@ def wide(metrics: pd.DataFrame, names: list[str] | None = None, intervals: bool 
 
 
 def beside_paper(table: pd.DataFrame, name: str, paper: pd.DataFrame | None = None) -> pd.DataFrame:
-    """``table`` with a column ``METRIC (paper)`` after each metric for which paper_results.csv has a row.
+    """``table`` with a column ``METRIC (paper)`` after each metric of which paper_results.csv holds a number.
 
-    Cells are blank until a reader fills them in from the PDF; no number of the paper is remembered here.
+    There is none until a reader fills them in from the PDF; no number of the paper is remembered here.
     """
     paper = paper_results() if paper is None else paper
-    paper = paper[paper["table"] == name].set_index(["row", "metric"])["value"]
+    known = paper[(paper["table"] == name) & (paper["value"] != "")].set_index(["row", "metric"])["value"]
     result = pd.DataFrame(index=table.index)
     for metric in table.columns:
         result[metric] = table[metric]
-        if metric in paper.index.get_level_values("metric"):
-            result[f"{metric} (paper)"] = [str(paper.get((row, metric), "")) for row in table.index]
+        if metric in known.index.get_level_values("metric"):
+            result[f"{metric} (paper)"] = [str(known.get((row, metric), "")) for row in table.index]
     return result
+
+
+def ladder_steps(ladder: pd.DataFrame) -> pd.DataFrame:
+    """The stage's ladder.csv as a table: a row per step, a column per metric, value and gain on the step before."""
+    cells = [
+        number(row.value) + (f" ({row.gain:+.3f} [{row.gain_low:+.3f}, {row.gain_high:+.3f}])" if row.step else "")
+        for row in ladder.itertuples()
+    ]
+    names = list(dict.fromkeys(ladder["metric"]))
+    table = ladder.assign(cell=cells).pivot(index=["step", "system"], columns="metric", values="cell")
+    return table[names].rename_axis(None, axis=1)
+
+
+def yardstick(metrics: pd.DataFrame, name: str) -> str:
+    """A sentence on where the users' own reviews stand on a metric, and who stands above them."""
+    values = metrics[metrics["metric"] == name].set_index("system")["value"].dropna()
+    own, others = values["reference"], values.drop("reference").sort_values(ascending=False)
+    above = ", ".join(f"{system} ({number(value)})" for system, value in others[others > own].items())
+    return f"{name}: the users' own reviews have {number(own)}; above them {f'are {above}' if above else 'is nobody'}."
 
 
 def paper_results(path: Path = PAPER) -> pd.DataFrame:

@@ -28,7 +28,7 @@ from showcase_utils.plots.style import (
 )
 from showcase_utils.plots.thumbnails import Page, Photo, beside_texts
 
-VERDICTS = {  # the mark tells them apart without the colour
+VERDICTS: dict[str, dict[str, Any]] = {  # the mark tells them apart without the colour
     "reproduced": {"color": GREEN, "marker": "o"},
     "not reproduced": {"color": RED, "marker": "X"},
     "not testable here": {"color": GREY, "marker": "o", "mfc": "white"},
@@ -101,16 +101,18 @@ def lengths(texts: pd.DataFrame) -> Drawing:
     own = first.drop_duplicates("review_id")["reference"].str.split().str.len()
     counts = {"users' own reviews": own} | {name: words for name, words in counts.items() if name != "reference"}
     top = int(max(words.max() for words in counts.values())) + 1
-    figure = Drawing(10, 0.8 + 0.5 * len(counts), f"Histograms of words per text of {len(counts) - 1} systems")
-    axes = figure.subplots(len(counts), 1, sharex=True, squeeze=False)
-    for number, (axis, (name, words)) in enumerate(zip(axes.flat, counts.items(), strict=True)):
-        axis.hist(words, bins=np.arange(top + 2) - 0.5, color=INK if number == 0 else system_look(name)["color"])
-        axis.axvline(words.mean(), color="black", lw=1, ls=":")
-        axis.set_ylabel(name, rotation=0, ha="right", va="center")
-        axis.set_yticks([])
-        axis.annotate(f"mean {words.mean():.1f}", (1, 0.5), xycoords="axes fraction", ha="right", fontsize=SMALL)
+    figure = Drawing(10, 0.8 + 0.42 * len(counts), f"Histograms of words per text of {len(counts) - 1} systems")
+    axis = figure.subplots()
+    for row, (name, words) in enumerate(counts.items()):
+        times, edges = np.histogram(words, bins=np.arange(top + 2) - 0.5)
+        colour = system_look(name)["color"] if row else INK
+        axis.stairs(row - 0.85 * times / times.max(), edges, baseline=row, fill=True, color=colour)
+        axis.plot([words.mean()] * 2, [row, row - 0.85], color="black", lw=1, ls=":")
+        axis.annotate(f"mean {words.mean():.1f}", (top, row - 0.1), ha="right", fontsize=SMALL)
         figure.facts[name] = words.mean()
-    axes[-1, 0].set_xlabel("words per text")
+    axis.set_yticks(range(len(counts)), counts)
+    axis.tick_params(axis="y", length=0)
+    axis.set(ylim=(len(counts) - 0.9, -1), xlabel="words per text")
     return figure
 
 
@@ -136,12 +138,12 @@ def against_truth(per_sample: pd.DataFrame, names: Sequence[str] = ("CLIP-Align"
 def taste_bars(table: pd.DataFrame) -> Drawing:
     """Share of the picks that the user likes, per method, between all candidates and the best that a pool allows.
 
-    ``table`` is ``taste_table``'s; its column ``oracle`` is the best possible share, not the method of that name.
+    ``table`` is ``taste_table``'s.
     """
     figure = Drawing(9, 1.2 + 0.25 * len(table))
     axis = figure.subplots()
     dots(axis, [(row.value, row.low, row.high, {}) for row in table.itertuples()], table["picks"])
-    figure.facts = {"all candidates": table["chance"].mean(), "best possible": table["oracle"].mean()}
+    figure.facts = {"all candidates": table["chance"].mean(), "best possible": table["best_liked"].mean()}
     for name, value in figure.facts.items():
         axis.axvline(value, color=INK, ls="--", lw=1)
         axis.annotate(f"{name} {value:.2f}", (value, 1), xycoords=("data", "axes fraction"), xytext=(0, 3),

@@ -48,10 +48,10 @@ def test_the_table_pastes_into_a_paper():
         render(table, "html")
 
 
-def test_the_papers_column_is_blank_until_it_is_filled_in():
+def test_the_papers_column_is_there_once_it_is_filled_in():
+    """Blank columns pushed CLIP-Align off the page."""
     table = beside_paper(wide(LONG), "generation")
-    assert list(table.columns) == ["METEOR", "METEOR (paper)", "BLEU-4", "BLEU-4 (paper)"]
-    assert set(table["METEOR (paper)"]) == {""}
+    assert list(table.columns) == ["METEOR", "BLEU-4"]
     filled = paper_results()
     filled.loc[(filled["row"] == "img_gpt2") & (filled["metric"] == "METEOR"), "value"] = "1.5"
     assert beside_paper(wide(LONG), "generation", filled).loc["img_gpt2", "METEOR (paper)"] == "1.5"
