@@ -226,6 +226,8 @@ def evaluate(
     artifacts: Root = "",
 ) -> None:
     """Score somebody else's texts beside ours, on all test reviews or on some; the run's own evaluation stays."""
+    if not texts.exists():
+        _fail(f"{texts} is not there")
     import pyarrow.parquet as pq  # what checks the files is light, so that a mistake is named at once
 
     from showcase_utils.metrics.submitted import read_submissions

@@ -138,6 +138,10 @@ def run(
         executed = {result.notebook: result.path for result in results}
         records = {name: _record(store, name, path) for name, path in executed.items()}
         published.publish(executed, records, notebooks_folder(), store.folder / "figures")
+        if store.statuses()["evaluation"].state == FRESH:
+            from showcase_utils.claims.report import readme_table, write_between_marks
+
+            write_between_marks(PACKAGE.parent / "README.md", readme_table(store))
     return results
 
 

@@ -93,6 +93,15 @@ class Library:
             photos += self._photos([i for i in row.image_ids if i in self.paths and i not in here], row.business_id)
         return Somebody(user_id, self.names["users"].get(user_id, user_id), photos[:limit], texts)
 
+    def test_visits(self, most: int) -> list[tuple[str, str]]:
+        """Pairs of test users and places they went to, places with several of them first, so that they compare."""
+        visits = self.reviews[self.reviews["split"] == "test"].drop_duplicates(["user_id", "business_id"])
+        guests = visits["business_id"].map(visits["business_id"].value_counts())
+        order = visits.assign(guests=guests).sort_values(
+            ["guests", "business_id", "user_id"], ascending=[False, True, True]
+        )
+        return list(zip(order["user_id"], order["business_id"], strict=True))[:most]
+
     def users_of(self, business_id: str) -> list[str]:
         """The users who reviewed a place, in the order of the file; raises ``KeyError``."""
         self._check("business_id", business_id, self._rows_of_place)

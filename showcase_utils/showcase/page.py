@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
-from PIL import Image
-
+from showcase_utils.photos.thumbnails import data_address, thumbnail
 from showcase_utils.showcase.result import PhotoReason, Showcase
 
 LARGE, SMALL = 320, 96  # pixels of the longer side
@@ -130,17 +127,7 @@ def _past(showcase: Showcase) -> str:
 
 @lru_cache(maxsize=4096)
 def _inline(path: Path, size: int) -> str:
-    """A photo as a small data address; one that cannot be read is shown as what it is, a grey square."""
-    buffer = io.BytesIO()
-    try:
-        with Image.open(path) as image:
-            image.draft("RGB", (size * 2, size * 2))
-            small = image.convert("RGB")
-    except OSError:
-        small = Image.new("RGB", (size, size), "lightgrey")
-    small.thumbnail((size, size))
-    small.save(buffer, "JPEG", quality=82)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return data_address(thumbnail(path, size))
 
 
 def _asset(name: str) -> str:
