@@ -23,8 +23,7 @@ from showcase_utils.data.frames import (
 )
 from showcase_utils.data.rows import Accepted, Rejected, accept, accept_plain, first_url
 from showcase_utils.data.streams import Block, blocks
-from showcase_utils.photos.fetching import ADDRESS_SCHEMA
-from showcase_utils.photos.store import printable
+from showcase_utils.photos.index import ADDRESS_SCHEMA, printable
 
 RAW_CHARACTERS, RAW_TAIL = 500, 150  # how much of a rejected row is kept, and how much of that from its end
 AT_ONCE = 64  # rows that are looked at together; one that is not plain has the others of its group looked at singly
@@ -129,8 +128,8 @@ def batches(path: Path | str, progress: bool = True) -> Iterator[Batch]:
 class _Names:
     """Ids of reviews: ``user_business``, and ``user_business_2`` … for repeat visits.
 
-    Only hashes are kept, of the ids that are taken and of what was accepted: the ids themselves would need a gigabyte.
-    Two ids of one hash, should that ever happen, cost the later one its plain id.
+    Only hashes are kept, of the ids that are taken and of what was accepted: texts and ids would need a gigabyte. Among
+    1.5 million rows two of one hash are a chance of one in ten million.
     """
 
     def __init__(self) -> None:
@@ -163,9 +162,8 @@ class _Names:
 
 def _contents(rows: Accepted) -> Iterable[int]:
     """A hash of everything that a review consists of, for each row."""
-    return map(
-        hash, zip(rows.users, rows.businesses, rows.ratings, rows.texts, map(tuple, rows.image_ids), strict=True)
-    )
+    photos = map(tuple, rows.image_ids)
+    return map(hash, zip(rows.users, rows.businesses, rows.ratings, rows.texts, photos, strict=True))
 
 
 def _batch(block: Block, file: str, names: _Names) -> Batch:

@@ -13,7 +13,7 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from typing import Any
 
 import httpcore
@@ -27,7 +27,7 @@ CONNECT_SECONDS = 10.0  # for one of a host's addresses; then the next is tried
 PORTS = {"https": 443, "http": 80}
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
-Turn = Callable[[str], AbstractAsyncContextManager[Any]]
+Slot = Callable[[str], AbstractAsyncContextManager[Any]]
 
 
 class RefusedAddress(ValueError):
@@ -191,17 +191,17 @@ async def opened(
     guard: Guard,
     url: str,
     headers: dict[str, str] | None = None,
-    turn: Turn | None = None,
+    slot: Slot | None = None,
     seconds: float | None = None,
 ) -> AsyncIterator[httpx.Response]:
     """The answer to a GET after redirects, its body not read yet.
 
-    ``turn(host)`` is entered for each address that is asked; ``seconds`` may pass from then to the last byte.
+    ``slot(host)`` is entered for each address that is asked; ``seconds`` may pass from then to the last byte.
     Raises ``RefusedAddress``, ``RedirectLoop``, ``TimeoutError`` and ``httpx.TransportError``.
     """
     target = guard.check(url)
     for _ in range(MAX_REDIRECTS + 1):
-        async with _at_once(target.netloc) if turn is None else turn(target.netloc.decode("ascii")):
+        async with nullcontext() if slot is None else slot(target.netloc.decode("ascii")):
             async with asyncio.timeout(seconds), http.stream("GET", target, headers=headers) as response:
                 if not response.has_redirect_location:
                     yield response
@@ -215,8 +215,3 @@ async def opened(
         except RefusedAddress as error:
             raise RefusedAddress(f"redirected: {error}") from None
     raise RedirectLoop(response.status_code)
-
-
-@asynccontextmanager
-async def _at_once(_: object) -> AsyncIterator[None]:
-    yield

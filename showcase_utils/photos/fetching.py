@@ -35,13 +35,12 @@ from showcase_utils.photos.store import PhotoStore
 from showcase_utils.progress import progress_bar
 
 GONE = (403, 404, 410)
-PASSING = (408, 429)  # and 5xx
+TEMPORARY = (408, 429)  # and 5xx
 FAILURES_IN_A_ROW = 100  # that many photos without an answer: the network is down, not the photos
 TRIED_AGAIN = ("unreachable", "refused", "not an image", "too large")
-ADDRESS_SCHEMA = pa.schema({"image_id": pa.large_string(), "url": pa.large_string()})
 
 
-class Passing(Exception):
+class TemporaryFailure(Exception):
     """An answer that may not last; ``wait``: how long the host asks us to stay away, in seconds."""
 
     def __init__(self, http: int, host: str, wait: float | None) -> None:
@@ -65,14 +64,13 @@ def fetch_photos(
 ) -> dict[str, int]:
     """Fetch the photos that ``store`` knows nothing about; how many photos of the table have which status now.
 
-    ``photos``: a table of ``ADDRESS_SCHEMA``; an empty address is made from the id. ``again``: also all that failed
-    before, apart from those that are expired.
-    What the store knows when the process dies is not fetched again.
+    ``photos``: a table of ``index.ADDRESS_SCHEMA``; an empty address is made from the id. ``again``: also all that
+    failed before, apart from those that are expired. What the store knows when the process dies is not fetched again.
     Raises ``ValueError`` if a hundred photos in a row get no answer at all.
     """
     store.adopt(store.folder, settings, progress=False)  # files that had not got their entry when a process died
     with quiet_about_large_pictures():
-        asyncio.run(_Run(store, settings, progress).fetch(photos, again))
+        asyncio.run(_Fetcher(store, settings, progress).fetch(photos, again))
     return store.counts(photos["image_id"])
 
 
@@ -82,8 +80,8 @@ class _Photo:
     url: str
 
 
-class _Hosts:
-    """Turns at each host: a number at a time, an interval between them, and pauses that the host asked for."""
+class _HostLimits:
+    """For each host: so many requests at a time, an interval between them, and pauses that the host asked for."""
 
     def __init__(self, settings: Download) -> None:
         self.settings = settings
@@ -91,7 +89,7 @@ class _Hosts:
         self._next: dict[str, float] = {}
 
     @asynccontextmanager
-    async def turn(self, host: str) -> AsyncIterator[None]:
+    async def slot(self, host: str) -> AsyncIterator[None]:
         async with self._room.setdefault(host, asyncio.Semaphore(self.settings.per_host)):
             while (wait := self._next.get(host, 0.0) - time.monotonic()) > 0:
                 await asyncio.sleep(wait)
@@ -102,13 +100,13 @@ class _Hosts:
         self._next[host] = max(self._next.get(host, 0.0), time.monotonic() + seconds)
 
 
-class _Run:
+class _Fetcher:
     def __init__(self, store: PhotoStore, settings: Download, progress: bool) -> None:
         self.store = store
         self.settings = settings
         self.progress = progress
         self.guard = Guard(settings, settings.hosts)
-        self.hosts = _Hosts(settings)
+        self.hosts = _HostLimits(settings)
         self.failures = 0
         self.counts: Counter[str] = Counter()
 
@@ -164,7 +162,7 @@ class _Run:
                 return CheckedPhoto("refused", note=str(error)), None
             except RedirectLoop as error:
                 return CheckedPhoto("unreachable", note=str(error)), error.http
-            except Passing as error:
+            except TemporaryFailure as error:
                 note, http = str(error), error.http
                 if error.wait is not None:
                     pause = min(max(error.wait, pause), self.settings.max_wait)
@@ -176,15 +174,15 @@ class _Run:
         return CheckedPhoto("unreachable", note=f"{note} ({self.settings.retries + 1} times)"), http
 
     async def _try(self, photo: _Photo) -> tuple[CheckedPhoto, int]:
-        """One request. Raises ``Passing`` and what ``opened`` raises."""
+        """One request. Raises ``TemporaryFailure`` and what ``opened`` raises."""
         async with opened(
-            self.http, self.guard, photo.url, turn=self.hosts.turn, seconds=self.settings.timeout
+            self.http, self.guard, photo.url, slot=self.hosts.slot, seconds=self.settings.timeout
         ) as response:
             http = response.status_code
             if http in GONE:
                 return CheckedPhoto("expired", note=f"HTTP {http}"), http
-            if http in PASSING or http >= 500:
-                raise Passing(http, response.url.netloc.decode("ascii"), _retry_after(response))
+            if http in TEMPORARY or http >= 500:
+                raise TemporaryFailure(http, response.url.netloc.decode("ascii"), _retry_after(response))
             if http != 200:
                 return CheckedPhoto("unreachable", note=f"HTTP {http}"), http
             content = bytearray()

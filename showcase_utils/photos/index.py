@@ -24,6 +24,7 @@ INDEX_SCHEMA = pa.schema(
     | {"width": pa.int32(), "height": pa.int32(), "sha256": pa.large_string(), "url": pa.large_string()}
     | {"note": pa.large_string()}
 )
+ADDRESS_SCHEMA = pa.schema({"image_id": pa.large_string(), "url": pa.large_string()})  # what is to be fetched
 JOURNAL_LINES = 20_000  # folded into the index at a time
 _SHARED = {status: status for status in STATUSES}
 
@@ -73,6 +74,11 @@ def fold_journal(folder: Path, fresh: Path) -> None:
         pq.write_table(read_index(folder), fresh)
         os.replace(fresh, index)
     journal.unlink(missing_ok=True)  # killed before this: the same lines are folded in once more, no harm
+
+
+def printable(text: str) -> str:
+    """Lone surrogates cannot be stored; the rest of a hostile id should be seen as it is."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _size(path: Path) -> int:

@@ -31,7 +31,7 @@ import pyarrow as pa
 from showcase_utils.config import Download
 from showcase_utils.photos.files import CheckedPhoto, check_photo, quiet_about_large_pictures
 from showcase_utils.photos.folder import PLAIN_NAME, JpegFiles
-from showcase_utils.photos.index import JOURNAL, STATUSES, entries, fold_journal
+from showcase_utils.photos.index import JOURNAL, STATUSES, entries, fold_journal, printable
 from showcase_utils.progress import progress_bar
 
 PENDING = 32  # photos of a folder or tar that are in memory at a time
@@ -274,8 +274,3 @@ def _id_of_member(member: tarfile.TarInfo) -> tuple[str, str]:
     if path.suffix.lower() not in SUFFIXES or not PLAIN_NAME.fullmatch(path.stem):
         return member.name, "tar member: not called {id}.jpg"
     return path.stem, ""
-
-
-def printable(text: str) -> str:
-    """Lone surrogates cannot be stored; the rest of a hostile id should be seen as it is."""
-    return text.encode("utf-8", "backslashreplace").decode()

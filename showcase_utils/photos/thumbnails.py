@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import io
 import warnings
 from pathlib import Path
@@ -15,9 +14,9 @@ GREY, DARK = "#d0d0d0", "#444444"
 
 def read_thumbnail(path: str | Path, size: int) -> Image.Image:
     """The photo at ``path``, upright, in RGB, at most ``size`` pixels wide and high; raises what Pillow raises."""
-    with Image.open(path) as image:
-        image.draft("RGB", (size, size))  # a big JPEG need not be decoded in full for a small picture
-        image = ImageOps.exif_transpose(image).convert("RGB")
+    with Image.open(path) as file:
+        file.draft("RGB", (size, size))  # a big JPEG need not be decoded in full for a small picture
+        image = ImageOps.exif_transpose(file).convert("RGB")
     image.thumbnail((size, size))
     return image
 
@@ -39,10 +38,8 @@ def placeholder(word: str, size: int) -> Image.Image:
     return image
 
 
-def img_tag(photo: str | Path | Image.Image, size: int, alt: str = "photo") -> str:
-    """An ``<img>`` that holds the photo, at most ``size`` pixels wide and high; a path is read by ``thumbnail``."""
+def data_address(image: Image.Image) -> str:
+    """The picture as a data address, for the ``src`` of an HTML page that needs no other file."""
     buffer = io.BytesIO()
-    image = photo if isinstance(photo, Image.Image) else thumbnail(photo, size)
     image.save(buffer, "JPEG", quality=85)
-    content = base64.b64encode(buffer.getvalue()).decode()
-    return f'<img alt="{html.escape(alt)}" src="data:image/jpeg;base64,{content}">'
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

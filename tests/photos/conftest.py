@@ -19,7 +19,7 @@ class Server:
     def __init__(self) -> None:
         self.hits: Counter[str] = Counter()
         self.requests: list[tuple[str, dict[str, str]]] = []
-        self.under_way = self.most_under_way = 0
+        self.under_way = 0
         self.closing = threading.Event()
         self._answers: dict[str, Callable[[BaseHTTPRequestHandler, int], None]] = {}
         self._lock = threading.Lock()
@@ -34,7 +34,6 @@ class Server:
                     outer.requests.append((self.path, dict(self.headers)))
                     hit = outer.hits[self.path]
                     outer.under_way += 1
-                    outer.most_under_way = max(outer.most_under_way, outer.under_way)
                 try:
                     outer._answers.get(self.path, status(404))(self, hit)
                 finally:
