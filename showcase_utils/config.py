@@ -137,6 +137,9 @@ class Selection(Section):
     alpha: Annotated[float, Field(gt=0, le=1)] = 0.9
     sigma: PositiveFloat = 0.5
     learn_kernel: bool = Field(True, description="learn α and σ with the towers")
+    metric_lr: PositiveFloat = Field(3e-3, description="of our metric's matrix")
+    metric_scalar_lr: PositiveFloat = Field(0.03, description="of its scalars, α and σ among them")
+    metric_epochs: Annotated[int, Field(ge=0)] = Field(4, description="0 keeps its closed form")
     history: Positive = Field(10, description="history reviews and photos that enter the profile")
     shown_method: str = Field("dpp", description="whose photos are written about and shown, one of the methods")
     shown_profile: Literal["", "img", "text", "img+text"] = Field("", description="its profile; empty: the widest")
@@ -147,6 +150,9 @@ class Generation(Section):
 
     decoder: Annotated[str, Weights("gpt2")] = Field(
         "embedded", description="embedded, gpt2, or a folder in transformers' format"
+    )
+    pretrained: Annotated[str | None, Weights("captioner")] = Field(
+        None, description="captioner that the GPT-2 systems start from: embedded, a folder; null: random cross-attention"
     )
     systems: tuple[str, ...] = (
         "st", "r2gen", "ref2seq", "peter", "text_gpt2", "img_gpt2", "ours_ce", "ours_ccl", "ours_pcl", "ours_pc2l"
@@ -167,6 +173,7 @@ class Generation(Section):
     compile: bool = Field(False, description="torch.compile; wants a C++ compiler, and pays in long trainings only")
     max_tokens: Positive = 64
     max_images: Positive = 5
+    unions: Probability = Field(0.5, description="samples with photos of two visits of a user, per review in training")
     history: Positive = 10
     encoder_layers: Positive = 3
     lambda_ccl: Annotated[float, Field(ge=0)] = 0.2
@@ -177,6 +184,26 @@ class Generation(Section):
     spacy_model: Annotated[str, Weights()] = Field(
         "en_core_web_sm", description="an installed pipeline, or the folder of a saved one"
     )
+
+
+class Telling(Section):
+    """What a showcase says: who offers sentences, and which of them are told (the paper: one greedy line)."""
+
+    system: str = Field("", description="the trained system that writes; empty: the one shown, see `generation`")
+    writers: tuple[Literal["greedy", "beam", "sample", "retrieval"], ...] = Field(
+        ("sample", "retrieval"), description="who offers sentences; retrieval quotes training reviews of like photos"
+    )
+    each_photo: bool = Field(True, description="the generator also writes beside every photo alone")
+    samples: Positive = Field(4, description="texts that are sampled per set of photos")
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
+    quotes: Positive = Field(8, description="sentences that are retrieved per photo")
+    stars: Annotated[int, Field(ge=1, le=5)] = Field(4, description="of the reviews that are quoted, at least")
+    support: Probability | None = Field(None, description="Φ's confidence that a sentence needs; none: its threshold")
+    agreement: Annotated[float, Field(ge=0)] = Field(2.0, description="weight of what other candidates say too")
+    manner: Annotated[float, Field(ge=0)] = Field(1.0, description="weight of the user's manner of writing")
+    tone: float | None = Field(0.5, description="log odds of four or five stars that a sentence needs; none: any")
+    same: Probability = Field(0.9, description="cosine from which two sentences say the same")
+    most_sentences: Positive = 5
 
 
 class Evaluation(Section):
@@ -236,6 +263,7 @@ class Settings(Section):
     alignment: Alignment = Alignment()
     selection: Selection = Selection()
     generation: Generation = Generation()
+    telling: Telling = Telling()
     evaluation: Evaluation = Evaluation()
     download: Download = Download()
 

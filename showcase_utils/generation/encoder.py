@@ -19,9 +19,9 @@ from transformers.modeling_outputs import ModelOutput
 class Encoded(ModelOutput):
     """H^V and H^R side by side."""
 
-    last_hidden_state: Tensor | None = None  # (B, m, h), photos first
-    attention_mask: Tensor | None = None  # (B, m), False where padded
-    is_visual: Tensor | None = None  # (B, m)
+    last_hidden_state: Tensor = None  # (B, m, h), photos first
+    attention_mask: Tensor = None  # (B, m), False where padded
+    is_visual: Tensor = None  # (B, m)
 
 
 class MultiModalEncoder(nn.Module):

@@ -7,6 +7,7 @@ Photos and reviews enter as CLIP features. Both are sets: no positions are added
 
 from __future__ import annotations
 
+import copy
 import os
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -43,6 +44,8 @@ class ShowcaseConfig(PreTrainedConfig):
     encoder_layers: int = 3
     contrast_visual: bool = False
     contrast_history: bool = False
+    target_attends: bool = True  # False: Ĥ^Y is read without cross-attention, so it holds the text alone
+    features: str | None = None  # fingerprint of the CLIP whose features it was trained on, where that matters
     initializer_range: float = 0.02
     is_encoder_decoder: bool | None = True
     bos_token_id: int | None = None
@@ -82,18 +85,19 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
 
     def __init__(self, config: ShowcaseConfig):
         super().__init__(config)
-        size = config.decoder.n_embd
+        decoder: Any = config.decoder
+        size = decoder.n_embd
         self.main_input_name = "history" if config.modalities == "text" else "images"
         self.encoder = MultiModalEncoder(
             config.modalities,
             config.feature_dim,
             size,
-            config.decoder.n_head,
+            decoder.n_head,
             config.encoder_layers,
-            config.decoder.resid_pdrop,
+            decoder.resid_pdrop,
         )
         self.encoder.main_input_name = self.main_input_name
-        self.decoder = GPT2LMHeadModel(config.decoder)
+        self.decoder = GPT2LMHeadModel(decoder)
         # φ: only those the losses use, for a parameter without gradient stops distributed training
         used = {"visual": config.contrast_visual, "history": config.contrast_history}
         used["target"] = config.contrast_visual or config.contrast_history
@@ -104,7 +108,7 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
                 if wanted
             }
         )
-        if config.decoder.tie_word_embeddings:
+        if decoder.tie_word_embeddings:
             self._keys_to_ignore_on_save = {"decoder.lm_head.weight"}  # the word embeddings, saved once
         self.post_init()
 
@@ -168,6 +172,28 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
         )
         return model
 
+    @classmethod
+    def from_captioner(
+        cls, folder: str | os.PathLike, modalities: Literal["image", "text", "both"] = "both", **shapes: Any
+    ) -> ShowcaseGenerator:
+        """A model that starts from a trained generator of both modalities: its encoder, cross-attention and decoder.
+
+        A model of one modality takes that one's part of the encoder. φ is new. ``shapes`` are fields of
+        ``ShowcaseConfig`` that differ from the captioner's.
+        """
+        with quietly():
+            whole = cls.from_pretrained(folder)
+        config = copy.deepcopy(whole.config)
+        config.update({"modalities": modalities, "is_encoder_decoder": True, **shapes})
+        model, weights = cls(config), whole.state_dict()
+        kept = [whole.encoder.modalities.index(name) for name in model.encoder.modalities]
+        for name in ("encoder.modality", "encoder.missing"):
+            weights[name] = weights[name][kept]
+        wanted = {name for name in model.state_dict() if not name.startswith("phi.")}
+        model.load_state_dict({name: weights[name] for name in wanted}, strict=False)
+        model.generation_config = whole.generation_config
+        return model
+
     def forward(
         self,
         images: Tensor | None = None,
@@ -205,21 +231,27 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
         if "history" in self.phi:
             output.history = self.phi["history"](_mean(encoder_outputs, visual=False))
         if "target" in self.phi:
+            attended = encoder_outputs if self.config.target_attends else None
+            if attended is None:
+                hidden = self._teacher_forced(labels, attended)
             output.target = self.phi["target"](masked_mean(hidden, is_token))
             if swapped is not None:
-                hidden = self._teacher_forced(swapped, encoder_outputs)
+                hidden = self._teacher_forced(swapped, attended)
                 output.swapped = self.phi["target"](masked_mean(hidden, swapped != IGNORED))
         return output
 
-    def _teacher_forced(self, labels: Tensor, encoded: Encoded) -> Tensor:
-        """Hidden states (B, T, h) that predict ``labels``; what stands behind a text can't reach it (causal)."""
+    def _teacher_forced(self, labels: Tensor, encoded: Encoded | None) -> Tensor:
+        """Hidden states (B, T, h) that predict ``labels``; what stands behind a text can't reach it (causal).
+
+        Without ``encoded`` the decoder reads the text alone, its cross-attention left out.
+        """
         start = labels.new_full((len(labels), 1), self.config.decoder_start_token_id)
         inputs = torch.cat([start, labels[:, :-1]], dim=1)
         inputs = inputs.masked_fill(inputs == IGNORED, self.config.decoder_start_token_id)
         return self.decoder.transformer(
             inputs,
-            encoder_hidden_states=encoded.last_hidden_state,
-            encoder_attention_mask=encoded.attention_mask,
+            encoder_hidden_states=None if encoded is None else encoded.last_hidden_state,
+            encoder_attention_mask=None if encoded is None else encoded.attention_mask,
             use_cache=False,
         ).last_hidden_state
 

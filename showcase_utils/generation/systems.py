@@ -13,6 +13,7 @@ from showcase_utils.generation.baselines.peter import Peter
 from showcase_utils.generation.baselines.r2gen import R2Gen
 from showcase_utils.generation.baselines.ref2seq import Ref2Seq
 from showcase_utils.generation.baselines.show_and_tell import ShowAndTell
+from showcase_utils.generation.captioner import start_from_captioner
 from showcase_utils.generation.corpus import ShowcaseCorpus
 from showcase_utils.generation.dataset import ShowcaseDataset
 from showcase_utils.generation.model import ShowcaseGenerator
@@ -20,13 +21,19 @@ from showcase_utils.generation.model import ShowcaseGenerator
 
 @dataclass(frozen=True)
 class System:
-    """A row of the table. Ours have one modality or both and each contrastive loss or not; baselines have neither."""
+    """A row of the table. Ours have one modality or both and each contrastive loss or not; baselines have neither.
+
+    ``pretrained``: starts from the captioner of the settings where they name one, as all rows around GPT-2 but one.
+    ``target_attends``: the contrast reads a text through cross-attention, as in the paper; else the text alone.
+    """
 
     title: str
     modalities: Literal["image", "text", "both"] = "both"
     ccl: bool = False
     pcl: bool = False
     baseline: type[Baseline] | None = None
+    pretrained: bool = True
+    target_attends: bool = True
 
     @property
     def model_class(self) -> type[PreTrainedModel]:
@@ -37,15 +44,25 @@ class System:
         if self.baseline:
             return self.baseline.from_corpus(corpus)
         settings = corpus.settings
+        shapes = {
+            "modalities": self.modalities,
+            "contrast_visual": self.ccl,
+            "contrast_history": self.pcl,
+            "target_attends": self.target_attends,
+        }
+        if self.starts_trained(settings):
+            return start_from_captioner(settings, corpus.photos, **shapes)
         return ShowcaseGenerator.from_decoder(
             settings.decoder,
             max_tokens=settings.max_tokens,
             feature_dim=corpus.photos.dim,
-            modalities=self.modalities,
             encoder_layers=settings.encoder_layers,
-            contrast_visual=self.ccl,
-            contrast_history=self.pcl,
+            **shapes,
         )
+
+    def starts_trained(self, settings: Generation) -> bool:
+        """Whether encoder and cross-attention come from the captioner; else they are random."""
+        return settings.pretrained is not None and self.pretrained and not self.baseline
 
     def dataset(
         self, corpus: ShowcaseCorpus, split: str, photos: Literal["true", "chosen"] = "true", swap: bool | None = None
@@ -66,6 +83,8 @@ SYSTEMS: dict[str, System] = {
     "ours_ccl": System("Ours (CE + CCL)", ccl=True),
     "ours_pcl": System("Ours (CE + PCL)", pcl=True),
     "ours_pc2l": System("Ours (PC²L)", ccl=True, pcl=True),
+    "ours_pc2l_alone": System("Ours (PC²L, texts read alone)", ccl=True, pcl=True, target_attends=False),
+    "ours_ce_scratch": System("Ours (CE, random cross-attention)", pretrained=False),
 }
 
 

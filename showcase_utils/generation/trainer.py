@@ -116,7 +116,7 @@ class ShowcaseTrainer(Trainer):
 
 
 def current_process(device: str) -> PartialState:
-    """This process among those that ``torchrun`` or ``accelerate launch`` started; the only one without them."""
+    """The running process, among those that ``torchrun`` or ``accelerate launch`` started."""
     return PartialState(cpu=resolve_device(device).type == "cpu")
 
 

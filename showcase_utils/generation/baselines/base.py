@@ -166,7 +166,7 @@ class Baseline(PreTrainedModel, GenerationMixin):
 
 
 def causal(length: int, device: torch.device) -> Tensor:
-    """True where a position may not look: behind itself. (T, T)"""
+    """True where a position may not look, (T, T): behind itself."""
     return torch.ones(length, length, dtype=torch.bool, device=device).triu(1)
 
 

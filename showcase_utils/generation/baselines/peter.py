@@ -24,6 +24,8 @@ FORGET = 0.1  # share of training samples whose user, and whose item, is unknown
 
 
 class PeterConfig(BaselineConfig):
+    """The shapes of all baselines, and how many users and items there are."""
+
     model_type = "showcase-peter"
 
     users: int = 1
@@ -32,10 +34,14 @@ class PeterConfig(BaselineConfig):
 
 @dataclass
 class Identities(ModelOutput):
-    pair: Tensor | None = None  # (B, 2, width), user and item
+    """What the words are written from."""
+
+    pair: Tensor = None  # (B, 2, width), user and item
 
 
 class IdentityEncoder(nn.Module):
+    """A vector for each user and item."""
+
     main_input_name = "user"
 
     def __init__(self, config: PeterConfig):

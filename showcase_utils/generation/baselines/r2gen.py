@@ -19,8 +19,10 @@ SLOTS = 3  # rows of the memory, as in the paper
 
 @dataclass
 class Seen(ModelOutput):
-    hidden: Tensor | None = None  # (B, m, width)
-    mask: Tensor | None = None  # (B, m)
+    """The photos of a sample, as they see each other."""
+
+    hidden: Tensor = None  # (B, m, width)
+    mask: Tensor = None  # (B, m)
 
 
 class PhotoEncoder(nn.Module):

@@ -25,11 +25,13 @@ REFERENCE_TOKENS = 128  # of a user's, and of an item's references
 
 @dataclass
 class References(ModelOutput):
-    user: Tensor | None = None  # (B, L, width), the states of a GRU over the user's reviews
-    user_mask: Tensor | None = None  # (B, L)
-    item: Tensor | None = None  # (B, L', width)
-    item_mask: Tensor | None = None
-    first: Tensor | None = None  # (B, width), where the decoder starts
+    """Both kinds of references, read, and the state that writing starts from."""
+
+    user: Tensor = None  # (B, L, width), the states of a GRU over the user's reviews
+    user_mask: Tensor = None  # (B, L)
+    item: Tensor = None  # (B, L', width)
+    item_mask: Tensor = None
+    first: Tensor = None  # (B, width), where the decoder starts
 
 
 class ReferenceEncoder(nn.Module):

@@ -15,7 +15,9 @@ from showcase_utils.generation.encoder import masked_mean
 
 @dataclass
 class Shown(ModelOutput):
-    image: Tensor | None = None  # (B, width)
+    """The one image that the LSTM is shown."""
+
+    image: Tensor = None  # (B, width)
 
 
 class ImageEncoder(nn.Module):

@@ -1,0 +1,59 @@
+"""What training reviews say of their photos: sentences to quote, found by photos that are alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from showcase_utils.generation.dataset import FeatureMap
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Quotes:
+    """Sentences with the photo that each describes: ``sentences`` (text, image_id, business_id), and both's features.
+
+    A sentence that describes several photos stands there several times.
+    """
+
+    sentences: pd.DataFrame
+    photos: Floats  # (n, d), unit rows
+    texts: Floats  # (n, d)
+
+    @classmethod
+    def gather(cls, sentences: pd.DataFrame, photos: FeatureMap, texts: FeatureMap) -> Quotes:
+        """``sentences`` has sentence_id, text, image_id, business_id; the features come from their stores."""
+        rows = sentences.reset_index(drop=True)
+        if rows.empty:
+            return cls(rows, np.zeros((0, photos.dim), np.float32), np.zeros((0, texts.dim), np.float32))
+        return cls(rows, photos[rows["image_id"].tolist()], texts[rows["sentence_id"].tolist()])
+
+    def nearest(self, photo: Floats, most: int, place: str = "") -> NDArray[np.int64]:
+        """Numbers of the sentences whose photos are nearest to ``photo`` (d,): of each text the nearest one.
+
+        With a ``place`` that has quotes only its own are asked: what they name is on its menu.
+        """
+        rows = np.flatnonzero((self.sentences["business_id"] == place).to_numpy()) if place else np.array([], int)
+        rows = rows if len(rows) else np.arange(len(self.sentences))
+        order = rows[np.argsort(-(self.photos[rows] @ photo), kind="stable")]
+        first = ~self.sentences["text"].iloc[order[: 4 * most]].duplicated().to_numpy()
+        return order[: 4 * most][first][:most]
+
+
+def quotable(
+    sentences: pd.DataFrame, scores: pd.DataFrame, reviews: pd.DataFrame, threshold: float, stars: int
+) -> pd.DataFrame:
+    """The sentences of training reviews that may be quoted: sentence_id, text (lower-case), image_id, business_id.
+
+    ``sentences`` (sentence_id, review_id, text), ``scores`` (sentence_id, image_id, confidence by Φ) and ``reviews``
+    (review_id, business_id, rating, split) are those of GEST-s1. Kept are pairs that Φ finds true, from reviews of
+    ``stars`` or more.
+    """
+    kind = reviews.loc[(reviews["split"] == "train") & (reviews["rating"] >= stars), ["review_id", "business_id"]]
+    pairs = scores.loc[scores["confidence"] >= threshold, ["sentence_id", "image_id"]]
+    found = pairs.merge(sentences, on="sentence_id").merge(kind, on="review_id")
+    return found.assign(text=found["text"].str.lower())[["sentence_id", "text", "image_id", "business_id"]]
