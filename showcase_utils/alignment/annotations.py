@@ -5,20 +5,18 @@ Paper, section 3: annotators labelled about 1,000 reviews, 9,930 pairs, split 8:
 
 from __future__ import annotations
 
-import base64
 import csv
 import html
-import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from showcase_utils.artifacts import Stages
 from showcase_utils.data.sentences import split_sentences
+from showcase_utils.photos.thumbnails import data_address, read_thumbnail
 
 COLUMNS = ["review_id", "sentence", "image_id", "annotator", "label"]
 PAIR = ["review_id", "sentence", "image_id"]
@@ -136,7 +134,7 @@ def labelling_sheet(reviews: pd.DataFrame, images: pd.DataFrame, path: str | Pat
         unique = list(dict.fromkeys(sentences))  # a pair is labelled once, however often the review repeats a sentence
         for image_id in (key for key in dict.fromkeys(image_ids) if key in paths.index):
             try:
-                photo = _inline(paths[image_id])
+                photo = data_address(read_thumbnail(paths[image_id], THUMBNAIL))
             except Exception:  # Pillow's plugins raise nearly anything on a broken file
                 unread.append(image_id)
                 continue
@@ -154,21 +152,14 @@ def labelling_sheet(reviews: pd.DataFrame, images: pd.DataFrame, path: str | Pat
     return count
 
 
-def _inline(path: str) -> str:
-    buffer = io.BytesIO()
-    with Image.open(path) as image:
-        image.thumbnail((THUMBNAIL, THUMBNAIL))
-        image.convert("RGB").save(buffer, "JPEG", quality=85)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-
-
 def _escaped(text: str) -> str:
     return html.escape(text).replace("\r", "&#13;")  # which a browser would read as a line feed
 
 
 _PAGE = """<!doctype html><meta charset="utf-8"><title>Which sentences describe the photo?</title>
-<style>body{font:16px sans-serif;max-width:900px;margin:auto}section{display:flex;gap:1em;margin:1em 0;
-border-bottom:1px solid #ccc;padding-bottom:1em}label{display:block;margin:.4em 0}header{position:sticky;top:0;
+<style>body{font:16px sans-serif;max-width:900px;margin:auto}
+section{display:flex;align-items:flex-start;gap:1em;margin:1em 0;border-bottom:1px solid #ccc;padding-bottom:1em}
+label{display:block;margin:.4em 0}header{position:sticky;top:0;
 background:#fff;padding:1em 0}</style>
 <header>Tick every sentence that describes something the photo shows.
 Annotator <input id="who" value="ANNOTATOR"> <button onclick="save()">save</button></header>
