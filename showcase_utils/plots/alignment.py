@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -42,7 +43,7 @@ def phi_curves(test: pd.DataFrame, curves: pd.DataFrame, threshold: float) -> Dr
 
 
 def _confidences(axis: Axes, test: pd.DataFrame, threshold: float) -> None:
-    bins = np.linspace(0, 1, 26)
+    bins = np.linspace(0, 1, 26).tolist()
     for label, colour, style in ((0, ORANGE, {"histtype": "stepfilled"}), (1, BLUE, {"histtype": "step", "lw": 2})):
         values = test.loc[test["label"] == label, "confidence"]
         axis.hist(values, bins, color=colour, alpha=0.6 if label == 0 else 1, label=f"label {label}", **style)
@@ -51,7 +52,7 @@ def _confidences(axis: Axes, test: pd.DataFrame, threshold: float) -> None:
     axis.set_ylim(bottom=0)
 
 
-def phi_variants(metrics: Mapping[str, Mapping[str, float | Sequence[float]]]) -> Drawing:
+def phi_variants(metrics: Mapping[str, Mapping[str, Any]]) -> Drawing:
     """AUC and F1 of several Φ with their intervals; ``metrics``: name to what ``alignment_metrics`` gives."""
     figure = Drawing(9.5, 0.9 + 0.4 * len(metrics), f"AUC and F1 of {len(metrics)} forms of Φ with intervals")
     for axis, key, title in zip(figure.subplots(1, 2, sharey=True), ("auc", "f1"), ("AUC", "F1"), strict=True):
@@ -80,7 +81,7 @@ def distillation_page(
         tall, line = page.photos([path for path, _ in shown[:3]], 0.05, y, 1.2, frames, gap=0.12), y
         for text, confidence in rows:
             kept = confidence >= threshold
-            style = {"weight": "bold", "colour": INK} if kept else {"colour": MUTED}
+            style: dict[str, Any] = {"weight": "bold", "colour": INK} if kept else {"colour": MUTED}
             page.words(f"{confidence:.2f}", 11.9, line, align="right", **style)
             line += page.words(text, left, line, width, **style) + 0.03
         y = max(y + tall, line) + 0.12
@@ -93,7 +94,7 @@ def diversity_distributions(pairs: pd.DataFrame, summary: pd.DataFrame) -> Drawi
     ``pairs``: kind, distance; ``summary``: mean, low, high by kind, as the stage ``alignment`` keeps them.
     """
     figure = Drawing(10.5, 3.9, "Distances of two photos, within and between businesses and users")
-    bins = np.linspace(min(0, pairs["distance"].min()), pairs["distance"].max(), 31)
+    bins = np.linspace(min(0, pairs["distance"].min()), pairs["distance"].max(), 31).tolist()
     for axis, name in zip(figure.subplots(1, 2, sharex=True, sharey=True), ("business", "user"), strict=True):
         for kind, colour, dash in ((f"intra {name}", BLUE, "-"), (f"inter {name}", ORANGE, (0, (5, 2)))):
             row = summary.loc[kind]

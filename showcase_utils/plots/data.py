@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,7 @@ from showcase_utils.plots.style import (
 )
 from showcase_utils.plots.thumbnails import Page
 
-Look = dict[str, object]
+Look = dict[str, Any]
 Counted = tuple[np.ndarray, np.ndarray]  # values, ascending, and how often each occurs
 
 
@@ -39,7 +40,8 @@ def distributions(
     ``datasets`` are counts of reviews (``data.statistics.counts``) and ``histories`` the histories of some of them, by
     the same names; ``published_ratings`` are shares by rating, drawn as marks.
     """
-    looks = {name: {"color": colour, "ls": dash} for name, colour, dash in zip(datasets, PALETTE, DASHES, strict=False)}
+    pairs = zip(datasets, PALETTE, DASHES, strict=False)
+    looks: dict[str, Look] = {name: {"color": colour, "ls": dash} for name, colour, dash in pairs}
     figure = Drawing(11, 6.4, f"Six panels of how {' and '.join(datasets)} are spread")
     axes = figure.subplots(2, 3)
     known = {name: _counted(history.map(len).to_numpy(dtype=np.int64)) for name, history in histories.items()}
@@ -145,7 +147,7 @@ def _ratings(
 
 def _lengths(axis: Axes, datasets: Mapping[str, Counted], looks: Mapping[str, Look]) -> None:
     longest = max((lengths.max() for lengths, _ in datasets.values() if len(lengths)), default=1)
-    bins = np.unique(np.round(np.geomspace(1, longest + 1, 30)))
+    bins = np.unique(np.round(np.geomspace(1, longest + 1, 30))).tolist()
     for name, (lengths, times) in datasets.items():
         weights = times / max(times.sum(), 1)
         axis.hist(lengths, bins, weights=weights, histtype="step", lw=1.8, label=name, **looks[name])

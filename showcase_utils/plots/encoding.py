@@ -42,10 +42,10 @@ def similarity_heatmap(
     figure = Drawing(4.4 + 0.8 * count, 1.5 + 0.5 * lines)
     axis = figure.subplots()
     drawn = axis.imshow(similarity.T, cmap=HEAT, interpolation="nearest", aspect="auto")
+    shade = (similarity - similarity.min()) / max(np.ptp(similarity), 1e-9)
     for column, row in np.ndindex(count, lines):
-        value = similarity[column, row]
-        axis.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=SMALL,
-                  color="black" if drawn.norm(value) > 0.6 else "white")  # fmt: skip
+        axis.text(column, row, f"{similarity[column, row]:.2f}", ha="center", va="center", fontsize=SMALL,
+                  color="black" if shade[column, row] > 0.6 else "white")  # fmt: skip
     for column, photo in enumerate(photos):
         at_point(axis, photo, (column, -0.5), (0, 0.36), 0.66)
     for column, row in np.argwhere(framed):

@@ -1,4 +1,4 @@
-"""Pictures of showcases: one place for several users, and several places for one user."""
+"""Pictures of showcases: any of them, one place for several users, several places for one user."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from showcase_utils.plots.style import BLUE, BODY, GREEN, INK, MUTED, PURPLE, RE
 from showcase_utils.plots.thumbnails import Page
 
 LARGE, PAST, GAP = 1.62, 0.77, 0.08  # inches: a chosen photo, a past one, the space between
+LEFT = 0.15 + 3 * (PAST + GAP) + 0.35  # where the chosen photos begin, right of the panel of past ones
 MARKS = (BLUE, RED, GREEN, PURPLE)  # of the first, the second, … chosen photo
 GROUND = "#f1f3f5"
 
@@ -45,28 +46,37 @@ def draw_user(visits: pd.DataFrame, seed: int, places: int = 3) -> tuple[str, li
     return _draw(visits, "user_id", "business_id", seed, places)
 
 
-def same_place(showcases: Sequence[Shown]) -> Page:
-    """One place for several users: photos of each user's past, what was chosen for them, and the text.
+def sheet(showcases: Sequence[Shown], names: Sequence[str], chosen: str = "chosen and written for this user") -> Page:
+    """A row per showcase: photos of the user's past small, the chosen ones large, the text; ``chosen`` is the head.
 
     Facts: ``sets``, how many different sets of photos there are; ``overlap``, the mean Jaccard index of two of them.
     """
-    page = _page(showcases, "past photos, chosen photos and text of each user")
-    y = _heads(page, "photographed elsewhere", "chosen here for this user, and written")
-    for showcase in showcases:
-        y = _row(page, showcase, f"user …{showcase.user_id[-4:]}", showcase.past_photos, y)
+    columns = max((len(showcase.photos) for showcase in showcases), default=1)
+    page = Page(LEFT + columns * (LARGE + GAP) + 3.7)
+    page.alt = f"{len(showcases)} rows of past photos, chosen photos and text: "
+    page.alt += " ".join(f"“{showcase.text}”" for showcase in showcases)
+    page.words("photographed elsewhere", 0.15, 0.12, size=BODY + 1, colour=MUTED)
+    page.words(chosen, LEFT, 0.12, size=BODY + 1, weight="bold")
+    y = 0.44
+    for showcase, name in zip(showcases, names, strict=True):
+        y = _row(page, showcase, name, y)
     sets = [frozenset(map(str, showcase.photos)) for showcase in showcases]
     page.facts["sets"] = len(set(sets))
-    page.facts["overlap"] = np.mean([len(a & b) / max(len(a | b), 1) for a, b in combinations(sets, 2)] or [1.0])
+    shared = [len(a & b) / max(len(a | b), 1) for a, b in combinations(sets, 2)]
+    page.facts["overlap"] = float(np.mean(shared or [1.0]))
     return page.cut(y)
+
+
+def same_place(showcases: Sequence[Shown]) -> Page:
+    """One place for several users: a row of ``sheet`` each."""
+    names = [f"user …{showcase.user_id[-4:]}" for showcase in showcases]
+    return sheet(showcases, names, "chosen at this place for each user, and written")
 
 
 def same_user(showcases: Sequence[Shown]) -> Page:
-    """Several places for one user: for each the user's photos of other places, the photos chosen there, the text."""
-    page = _page(showcases, "the user's past photos, and photos and text of each place")
-    y = _heads(page, "photographed elsewhere", "chosen at this place, and written")
-    for showcase in showcases:
-        y = _row(page, showcase, f"place …{showcase.business_id[-4:]}", showcase.past_photos, y)
-    return page.cut(y)
+    """Several places for one user: a row of ``sheet`` each; at each the user is known by the others."""
+    names = [f"place …{showcase.business_id[-4:]}" for showcase in showcases]
+    return sheet(showcases, names, "chosen at each place for this user, and written")
 
 
 def _draw(visits: pd.DataFrame, one: str, many: str, seed: int, least: int) -> tuple[str, list[str]]:
@@ -78,38 +88,19 @@ def _draw(visits: pd.DataFrame, one: str, many: str, seed: int, least: int) -> t
     return str(chosen), [str(partner) for partner in found]
 
 
-def _page(showcases: Sequence[Shown], what: str) -> Page:
-    columns = max((len(showcase.photos) for showcase in showcases), default=1)
-    page = Page(_left(3) + columns * (LARGE + GAP) + 3.7)
-    page.alt = f"{len(showcases)} rows: {what}. " + " ".join(f"“{showcase.text}”" for showcase in showcases)
-    return page
-
-
-def _left(columns: int) -> float:
-    """Where the chosen photos begin: right of the panel of past photos."""
-    return 0.15 + columns * (PAST + GAP) + 0.35
-
-
-def _heads(page: Page, past: str, chosen: str) -> float:
-    page.words(past, 0.15, 0.12, size=BODY + 1, colour=MUTED)
-    page.words(chosen, _left(3), 0.12, size=BODY + 1, weight="bold")
-    return 0.12 + 0.32
-
-
-def _row(page: Page, showcase: Shown, name: str, past: Sequence[Path], y: float) -> float:
+def _row(page: Page, showcase: Shown, name: str, y: float) -> float:
     """One showcase: six small past photos on grey, the chosen ones large, the text; returns where the next begins."""
-    left = _left(3)
-    page.panel(0.05, y, left - 0.25, LARGE + 0.36, GROUND)
+    page.panel(0.05, y, LEFT - 0.25, LARGE + 0.36, GROUND)
     page.words(name, 0.15, y + 0.07, size=BODY - 0.5, colour=MUTED)
-    page.photos(past[:6], 0.15, y + 0.29, PAST, columns=3, gap=GAP)
+    page.photos(showcase.past_photos[:6], 0.15, y + 0.29, PAST, columns=3, gap=GAP)
     top, evidence = y + 0.18, getattr(showcase, "evidence", None) or []
     marked = {photo for _, photo in evidence if photo is not None}
     for place, photo in enumerate(showcase.photos):
-        x = left + place * (LARGE + GAP)
+        x = LEFT + place * (LARGE + GAP)
         corner = page.photo(photo, x, top, LARGE)
         if place in marked:
             page.badge(place + 1, corner[0] + 0.17, corner[1] + 0.17, MARKS[place % len(MARKS)], 0.12)
-    _text(page, showcase.text, evidence, left + len(showcase.photos) * (LARGE + GAP) + 0.15, top)
+    _text(page, showcase.text, evidence, LEFT + len(showcase.photos) * (LARGE + GAP) + 0.15, top)
     return y + LARGE + 0.36 + 0.14
 
 

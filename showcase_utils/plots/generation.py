@@ -65,7 +65,7 @@ def architecture(encoder_layers: int, decoder_layers: int, width: int, features:
         (6.0, 4.15, 2.3, 0.5, "$L_{CCL}$:  $\\hat H^V \\leftrightarrow \\hat H^Y$", WRONG),
         (9.15, 1.1, 1.8, 0.8, contrast, WRONG),
     ):
-        style = {"facecolor": to_rgba(colour, 0.22), "edgecolor": colour, "lw": 1.6}
+        style: dict[str, Any] = {"facecolor": to_rgba(colour, 0.22), "edgecolor": colour, "lw": 1.6}
         axis.add_patch(FancyBboxPatch((x, y), w, h, boxstyle="round,pad=0.04", **style))
         axis.text(x + w / 2, y + h / 2, text, ha="center", va="center", fontsize=10)
     for start, end in ARROWS:
@@ -127,7 +127,7 @@ def user_weights(weights: Floats, histories: Sequence[str]) -> Drawing:
         frame = "white frame" if colour == "white" else "red dotted frame"
         right.text(0, place, f"{what}: f = {weights[i, j]:.2f} ({frame})", weight="bold", va="top", in_layout=False)
         place -= 0.06
-        for user in (i, j):
+        for user in (int(i), int(j)):
             lines = wrapped(f"user {user}: {histories[user]}", 5.4, SMALL, most=4)
             right.text(0, place, "\n".join(lines), va="top", fontsize=SMALL, parse_math=False, in_layout=False)
             place -= 0.042 * len(lines) + 0.04

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -69,7 +70,7 @@ def _area(axis: Axes, vectors: Floats, reach: float) -> None:
     axis.set(xlim=(-0.1 * reach, 1.9 * reach), ylim=(-0.1 * reach, 1.3 * reach), aspect="equal")
 
 
-def _volume(axis: Axes, vectors: Floats, reach: float) -> None:
+def _volume(axis: Any, vectors: Floats, reach: float) -> None:
     a, b, c = vectors
     zero = np.zeros(3)
     corners = [(p, s, t) for s, t, other in ((a, b, c), (a, c, b), (b, c, a)) for p in (zero, other)]

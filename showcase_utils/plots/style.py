@@ -12,6 +12,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
@@ -44,7 +45,7 @@ matplotlib.rcParams.update(
         "axes.edgecolor": MUTED,
         "axes.spines.top": False,
         "axes.spines.right": False,
-        "axes.prop_cycle": matplotlib.cycler(color=PALETTE),
+        "axes.prop_cycle": cycler(color=PALETTE),
         "xtick.labelsize": SMALL,
         "ytick.labelsize": SMALL,
         "xtick.color": MUTED,
@@ -66,8 +67,8 @@ class Drawing(Figure):
     ``alt`` tells who cannot see it what is on it; ``facts`` are the numbers that the prose beside it may cite.
     """
 
-    def __init__(self, width: float, height: float, alt: str = "", layout: str = "constrained") -> None:
-        super().__init__(figsize=(width, height), layout=layout)
+    def __init__(self, width: float, height: float, alt: str = "", constrained: bool = True) -> None:
+        super().__init__(figsize=(width, height), layout="constrained" if constrained else None)
         self.alt = alt
         self.facts: dict[str, float] = {}
 
@@ -120,11 +121,12 @@ def name_points(axis: Axes, points: Mapping[str, tuple[float, float]], size: flo
     Call it last: it lays the figure out to know where the points are. Names that find no place near their point move
     away and get a thin line to it.
     """
-    axis.figure.draw_without_rendering()
-    dpi = axis.figure.dpi
+    figure: Any = axis.figure
+    figure.draw_without_rendering()
+    dpi = figure.dpi
     centres = {name: axis.transData.transform(point) * 72 / dpi for name, point in points.items()}  # points
     frame = axis.get_window_extent()
-    taken = [Bbox.from_extents(*(centre - 4), *(centre + 4)) for centre in centres.values()]
+    taken = [Bbox([centre - 4, centre + 4]) for centre in centres.values()]
     for name, centre in sorted(centres.items(), key=lambda item: -item[1][1]):
         box, shift = _free_place(centre, measure(name, size) * 72, size, taken, frame.width, frame.x0 * 72 / dpi, dpi)
         taken.append(box)
@@ -152,7 +154,7 @@ def _free_place(
             best = best or (box, (dx, dy))
             if not any(box.overlaps(other) for other in taken):
                 return box, (dx, dy)
-    return best or (Bbox.from_bounds(*centre, width, height), (5, 5))
+    return best or (Bbox.from_bounds(centre[0], centre[1], width, height), (5, 5))
 
 
 def drawable(text: str) -> str:

@@ -22,7 +22,7 @@ class Page(Drawing):
     """A sheet of photos and words. All places and sizes are inches from the top left corner; ``cut`` ends it."""
 
     def __init__(self, width: float, alt: str = "") -> None:
-        super().__init__(width, 1, alt, layout="none")
+        super().__init__(width, 1, alt, constrained=False)
         self.width = width
         self.sheet = self.add_axes((0, 0, 1, 1))
         self.sheet.set_axis_off()
@@ -119,7 +119,7 @@ def at_point(
     box = OffsetImage(np.asarray(image), zoom=72 * size / max(image.size), interpolation="lanczos")
     axis.add_artist(
         AnnotationBbox(
-            box, point, tuple(72 * inches for inches in offset), boxcoords="offset points", frameon=bool(frame),
+            box, point, (72 * offset[0], 72 * offset[1]), boxcoords="offset points", frameon=bool(frame),
             bboxprops={"edgecolor": frame or "none", "linewidth": 2.5}, annotation_clip=False, pad=0.1 if frame else 0,
         )
     )  # fmt: skip

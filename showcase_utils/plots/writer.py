@@ -49,7 +49,7 @@ class Figures:
         figure.savefig(half, format="png", dpi=dpi or self.dpi, metadata={"Software": None})
         os.replace(half, path)
         alt = figure.alt or caption or slug.replace("_", " ")
-        entry = {"notebook": self.notebook, "profile": self.profile, "caption": caption, "alt": alt}
+        entry: dict[str, Any] = {"notebook": self.notebook, "profile": self.profile, "caption": caption, "alt": alt}
         entry |= {"facts": {name: round(float(value), 6) for name, value in figure.facts.items()}}
         _edit(self.folder, lambda index: index | {path.name: entry})
         return Image(data=path.read_bytes(), format="png", alt=alt)

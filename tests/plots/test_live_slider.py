@@ -70,6 +70,7 @@ def browser(monkeypatch):
     manager.shutdown_kernel(now=True)
 
 
+@pytest.mark.slow
 def test_moving_the_slider_shows_the_photos_chosen_at_that_theta(browser, tmp_path):
     paths = [str(tmp_path / f"{number}.png") for number in range(4)]
     for shade, path in enumerate(paths):
