@@ -33,10 +33,29 @@ FILES = {name_of(path): path for path in PACKAGE.rglob("*.py")}
 del FILES[""]  # it holds the version, for everybody
 
 
+@cache
+def tree_of(name):
+    return ast.parse(FILES[name].read_text())
+
+
+def that_run(tree, inside=True):
+    """All statements but those for a type checker alone, and unless ``inside`` those in functions."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            continue
+        yield node
+        if inside or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from that_run(node, inside)
+
+
+def at_import(tree):
+    return that_run(tree, inside=False)
+
+
 def imports_of(name, nodes=ast.walk):
-    """All names that a file imports, wherever it does, with a dot between module and name."""
+    """All names that a file imports, in functions too, with a dot between module and name."""
     package = FILES[name].relative_to(PACKAGE.parent).parts[:-1]
-    for node in nodes(ast.parse(FILES[name].read_text())):
+    for node in nodes(tree_of(name)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -45,9 +64,9 @@ def imports_of(name, nodes=ast.walk):
 
 
 @cache
-def ours(name):
+def ours(name, nodes=ast.walk):
     """The files of ours that a file imports, itself apart."""
-    inside = [found.partition(".")[2] for found in imports_of(name) if found.split(".")[0] == PACKAGE.name]
+    inside = [found.partition(".")[2] for found in imports_of(name, nodes) if found.split(".")[0] == PACKAGE.name]
     return {found if found in FILES else found.rpartition(".")[0] for found in inside} - {"", name}
 
 
@@ -80,8 +99,8 @@ def test_an_arrow_up_the_flow_is_seen(arrow):
 
 
 def test_no_circle_between_files():
-    """Imports inside of functions count: they hide a circle from Python, not from a reader."""
-    graph = {name: ours(name) for name in FILES}
+    """Imports inside of functions count: they hide a circle from Python, not from a reader. Names of types do not."""
+    graph = {name: ours(name, that_run) for name in FILES}
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
@@ -97,16 +116,6 @@ def test_plots_read_no_stage():
     for name in FILES:
         if room(name) == "plots" and name != "plots.writer":
             assert "artifacts" not in ours(name), name
-
-
-def at_import(tree):
-    """The statements that run when a file is imported."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
-            continue
-        yield node
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield from at_import(node)
 
 
 @pytest.mark.parametrize("extra", EXTRAS)

@@ -41,6 +41,7 @@ def run(house, *overrides, **options):
     return pipeline.run("smoke", ["device=cpu", *overrides], str(house / "artifacts"), **options)
 
 
+@pytest.mark.slow
 def test_runs_once_and_again_only_for_a_reason(house, monkeypatch):
     monkeypatch.chdir(house)
     seen = []
@@ -58,6 +59,7 @@ def test_runs_once_and_again_only_for_a_reason(house, monkeypatch):
     assert run(house, "world.seed=5")[0].state == "executed"
 
 
+@pytest.mark.slow
 def test_bars_of_a_running_notebook_are_handed_on(house, monkeypatch):
     bar = "progress_bar(total=9, desc='photos', disable=True)"
     slow = f"import time\nfrom showcase_utils.progress import progress_bar\nwith {bar} as b:\n    time.sleep(2.5)"
@@ -85,6 +87,7 @@ def test_a_notebook_without_our_parameters_is_an_error(house):
         run(house)
 
 
+@pytest.mark.slow
 def test_output_folder(house):
     (done,) = run(house, output=house / "elsewhere")
     assert done.path == house / "elsewhere" / "01_data_filtering.ipynb" and done.path.is_file()

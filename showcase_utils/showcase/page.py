@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from showcase_utils.photos.thumbnails import data_address, thumbnail
-from showcase_utils.showcase.result import PhotoReason, Showcase
+
+if TYPE_CHECKING:  # a result makes pages of itself
+    from showcase_utils.showcase.result import PhotoReason, Showcase
 
 LARGE, SMALL = 320, 96  # pixels of the longer side
 PAST = 6  # past photos and reviews that a page shows
