@@ -119,8 +119,8 @@ class Selection(Section):
     k: Positive = 3
     methods: tuple[str, ...] = Field(
         (
-            "random", "k_medoids", "top_k_cosine", "mmr_cosine", "dpp_cosine", "bpr", "top_k_learned", "mmr_learned", "dpp",
-            "oracle",
+            "random", "k_medoids", "top_k_cosine", "mmr_cosine", "dpp_cosine", "bpr", "top_k_learned", "mmr_learned",
+            "dpp", "metric", "metric_dpp", "oracle",
         ),
         description="rows of the tables: names in selection/methods.py, or module:NAME of your own",
     )  # fmt: skip
@@ -137,9 +137,8 @@ class Selection(Section):
     alpha: Annotated[float, Field(gt=0, le=1)] = 0.9
     sigma: PositiveFloat = 0.5
     learn_kernel: bool = Field(True, description="learn α and σ with the towers")
-    metric_lr: PositiveFloat = Field(3e-3, description="of our metric's matrix")
-    metric_scalar_lr: PositiveFloat = Field(0.03, description="of its scalars, α and σ among them")
-    metric_epochs: Annotated[int, Field(ge=0)] = Field(4, description="0 keeps its closed form")
+    metric_lr: PositiveFloat = Field(0.03, description="of our metric's few weights, α and σ among them")
+    metric_epochs: Annotated[int, Field(ge=0)] = Field(2, description="of our metric; 0 keeps its closed form")
     history: Positive = Field(10, description="history reviews and photos that enter the profile")
     shown_method: str = Field("dpp", description="whose photos are written about and shown, one of the methods")
     shown_profile: Literal["", "img", "text", "img+text"] = Field("", description="its profile; empty: the widest")
@@ -152,7 +151,7 @@ class Generation(Section):
         "embedded", description="embedded, gpt2, or a folder in transformers' format"
     )
     pretrained: Annotated[str | None, Weights("captioner")] = Field(
-        None, description="captioner that the GPT-2 systems start from: embedded, a folder; null: random cross-attention"
+        None, description="captioner that GPT-2 systems start from: embedded, or a folder; null: none"
     )
     systems: tuple[str, ...] = (
         "st", "r2gen", "ref2seq", "peter", "text_gpt2", "img_gpt2", "ours_ce", "ours_ccl", "ours_pcl", "ours_pc2l"
@@ -173,7 +172,7 @@ class Generation(Section):
     compile: bool = Field(False, description="torch.compile; wants a C++ compiler, and pays in long trainings only")
     max_tokens: Positive = 64
     max_images: Positive = 5
-    unions: Probability = Field(0.5, description="samples with photos of two visits of a user, per review in training")
+    joined: Probability = Field(0.25, description="share of the training samples that are of two visits of a user")
     history: Positive = 10
     encoder_layers: Positive = 3
     lambda_ccl: Annotated[float, Field(ge=0)] = 0.2
@@ -189,21 +188,20 @@ class Generation(Section):
 class Telling(Section):
     """What a showcase says: who offers sentences, and which of them are told (the paper: one greedy line)."""
 
-    system: str = Field("", description="the trained system that writes; empty: the one shown, see `generation`")
+    system: str = Field("", description="the generator; empty: of those that see photos, the lowest L_CE on validation")
     writers: tuple[Literal["greedy", "beam", "sample", "retrieval"], ...] = Field(
-        ("sample", "retrieval"), description="who offers sentences; retrieval quotes training reviews of like photos"
+        ("greedy", "sample", "retrieval"), description="who offers sentences; retrieval quotes reviews of like photos"
     )
     each_photo: bool = Field(True, description="the generator also writes beside every photo alone")
-    samples: Positive = Field(4, description="texts that are sampled per set of photos")
+    samples: Positive = Field(2, description="texts that are sampled per set of photos")
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
-    quotes: Positive = Field(8, description="sentences that are retrieved per photo")
+    quotes: Positive = Field(8, description="sentences that are quoted per photo")
     stars: Annotated[int, Field(ge=1, le=5)] = Field(4, description="of the reviews that are quoted, at least")
     support: Probability | None = Field(None, description="Φ's confidence that a sentence needs; none: its threshold")
-    agreement: Annotated[float, Field(ge=0)] = Field(2.0, description="weight of what other candidates say too")
+    agreement: Annotated[float, Field(ge=0)] = Field(1.0, description="weight of what other candidates say too")
+    tone: Probability = Field(0.3, description="sentences less kind than this share of the quotes are not told")
     manner: Annotated[float, Field(ge=0)] = Field(1.0, description="weight of the user's manner of writing")
-    tone: float | None = Field(0.5, description="log odds of four or five stars that a sentence needs; none: any")
     same: Probability = Field(0.9, description="cosine from which two sentences say the same")
-    most_sentences: Positive = 5
 
 
 class Evaluation(Section):

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from showcase_utils.config import Selection
 from showcase_utils.selection.chosen import NONE
+from showcase_utils.selection.metric import Metric
 from showcase_utils.selection.pools import PoolBatch
 from showcase_utils.selection.rankers import Chance, Cosine, Indifference, Ranker, Truth
 from showcase_utils.selection.rules import Ranking, Rule, best, by_dpp, by_medoids, by_mmr
@@ -72,6 +73,8 @@ METHODS = {
         Method("top_k_learned", Towers, best),
         Method("mmr_learned", Towers, by_mmr),
         Method("dpp", Towers, by_dpp),
+        Method("metric", Metric, best),
+        Method("metric_dpp", Metric, by_dpp),
         Method("oracle", Truth, best),
     )
 }

@@ -35,6 +35,11 @@ class Schedule:
         rate = settings.lr if settings.kernel_lr is None else settings.kernel_lr
         return cls(settings.lr, rate, settings.batch_size, settings.epochs, settings.patience)
 
+    @classmethod
+    def of_metric(cls, settings: Selection) -> Self:
+        """Our metric's, which starts where it is good already."""
+        return cls(settings.metric_lr, settings.metric_lr, settings.batch_size, settings.metric_epochs, 1)
+
 
 def fit(
     model: nn.Module,
@@ -44,15 +49,18 @@ def fit(
     seed: int,
     name: str = "",
     progress: bool = False,
+    least: int = 1,
 ) -> pd.DataFrame:
     """Train on the pools of split ``train``, keep the epoch with the best validation loss, stop without patience.
 
-    Only pools with candidates besides the user's own photos enter: the others have nothing to choose. Leaves the best
+    Only pools with candidates besides the user's own photos enter, and ``least`` own photos or more. Leaves the best
     weights in ``model`` and gives one row per epoch (0 is before training): mean training loss over the epoch's steps
     (none for 0), validation loss after it, the model's scalars ``alpha`` and ``sigma``, and which epoch was the best.
     Raises ``ValueError`` if a split has no such pool, or if the validation loss is not finite before training.
     """
-    rows, held_out = pools.rows("train", informative=True), pools.rows("val", informative=True)
+    own = pools.samples["relevant"].to_numpy()
+    rows, held_out = (pools.rows(split, informative=True) for split in ("train", "val"))
+    rows, held_out = rows[own[rows] >= least], held_out[own[held_out] >= least]
     if len(rows) == 0 or len(held_out) == 0:
         raise ValueError(f"{len(rows)} training and {len(held_out)} validation pools: each split needs at least one")
     optimiser = new_optimiser(model, schedule)
@@ -84,8 +92,9 @@ def new_optimiser(model: nn.Module, schedule: Schedule) -> torch.optim.Adam:
     Adam's steps are about as long as the learning rate, whatever the gradient. In a short training that leaves a
     scalar near its start, while thousands of weights together have moved far enough to know the pools by heart.
     """
-    scalars = [weight for weight in model.parameters() if weight.ndim == 0]
-    others = [weight for weight in model.parameters() if weight.ndim > 0]
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    scalars = [weight for weight in weights if weight.ndim == 0]
+    others = [weight for weight in weights if weight.ndim > 0]
     groups = [{"params": others, "lr": schedule.lr}, {"params": scalars, "lr": schedule.scalar_lr}]
     return torch.optim.Adam([group for group in groups if group["params"]])
 

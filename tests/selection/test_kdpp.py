@@ -1,4 +1,4 @@
-"""The k-DPP sampler's frequencies against exact probabilities, with a test that a near miss fails."""
+"""The k-DPP's likelihood against enumeration, its sampler's frequencies against exact probabilities."""
 
 from itertools import combinations
 
@@ -8,7 +8,7 @@ import torch
 from scipy.stats import chisquare
 
 from showcase_utils.selection import dpp
-from showcase_utils.selection.sampling import sample_kdpp
+from showcase_utils.selection.kdpp import log_likelihood_given_size, sample_kdpp, symmetric_polynomials
 from tests.reference import determinants as reference
 
 DRAWS = 4000
@@ -55,3 +55,29 @@ def test_duplicates_never_come_together_and_rank_is_a_bound():
     assert ((sets < 2).sum(-1) == 1).all()
     with pytest.raises(ValueError, match="rank 3"):
         sample_kdpp(L, 4, 1, torch.Generator())
+
+
+def test_the_likelihood_given_the_size_is_that_of_enumeration():
+    L = torch.stack([_kernel(0.9), 1e6 * _kernel(0.7), _kernel(0.9)])
+    present = torch.ones(3, 6, dtype=torch.bool)
+    present[2, 4:] = False
+    chosen = torch.zeros(3, 6, dtype=torch.bool)
+    chosen[0, [1, 4]] = chosen[1, [0, 2, 5]] = chosen[2, [3]] = True
+    found = log_likelihood_given_size(L, chosen, present).numpy()
+    for b, (k, n) in enumerate([(2, 6), (3, 6), (1, 4)]):
+        items = list(combinations(range(n), k))
+        probability = _probabilities(L[b, :n, :n], k)[items.index(tuple(chosen[b].nonzero().flatten().tolist()))]
+        assert found[b] == pytest.approx(np.log(probability), abs=1e-9)
+
+
+def test_symmetric_polynomials_are_those_of_the_eigenvalues():
+    L = _kernel(0.9) / 6
+    values = torch.linalg.eigvalsh(L).tolist()
+    expected = [sum(np.prod(items) for items in combinations(values, k)) for k in range(5)]
+    np.testing.assert_allclose(symmetric_polynomials(L, 4), expected, rtol=1e-9)
+
+
+def test_size_plays_no_part_in_the_likelihood_given_it():
+    L, chosen = _kernel(0.9).requires_grad_(), torch.arange(6) < 2
+    log_likelihood_given_size(L, chosen, torch.ones(6, dtype=torch.bool)).backward()
+    assert (L * L.grad).sum().abs() < 1e-9  # a larger L makes larger sets likelier, but not this set among its equals

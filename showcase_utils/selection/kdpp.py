@@ -1,13 +1,48 @@
-"""Exact samples of a k-DPP: several showcases of k photos for the same user."""
+"""A DPP given the size of the set, P(Y) = det L_Y / e_k(L): its likelihood, and exact samples of it.
+
+e_k is the k-th elementary symmetric polynomial of L's eigenvalues, the sum of det L_Y over all sets of k items
+(Kulesza & Taskar 2012, section 5.2). How many photos people post plays no part in it, so that α and σ, trained by it,
+say how alike the photos of one set are and nothing else.
+"""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from showcase_utils.selection.dpp import validate
+from showcase_utils.selection.dpp import log_det, validate
 
 RANK = 1e-10  # eigenvalues below this share of the largest are zero: no k-set may need them
+
+
+def log_likelihood_given_size(L: Tensor, chosen: Tensor, present: Tensor) -> Tensor:
+    """log det L_Y − log e_|Y|(L) for the masks ``chosen`` and ``present`` [..., n]; gives [...], differentiable in L.
+
+    ``L`` [..., n, n] in float64, positive semi-definite; −inf where L_Y is singular.
+    """
+    there = present.unsqueeze(-1) & present.unsqueeze(-2)
+    L = torch.where(there, L, 0.0)
+    scale = L.diagonal(dim1=-2, dim2=-1).sum(-1).clamp(min=torch.finfo(L.dtype).tiny)  # eigenvalues then sum to 1
+    size = chosen.sum(-1)
+    polynomials = symmetric_polynomials(L / scale[..., None, None], int(size.max()))  # (..., m + 1)
+    total = polynomials.gather(-1, size.unsqueeze(-1)).squeeze(-1).clamp(min=torch.finfo(L.dtype).tiny)
+    return log_det(L, chosen) - total.log() - size * scale.log()
+
+
+def symmetric_polynomials(L: Tensor, k: int) -> Tensor:
+    """e_0 … e_k of the eigenvalues of L [..., n, n], without the eigenvalues: [..., k + 1].
+
+    Newton's identities, m e_m = Σ_i (−1)^{i−1} e_{m−i} p_i with p_i = tr Lⁱ. Their terms cancel as k grows, so this is
+    for sets of a few items and eigenvalues that sum to about 1.
+    """
+    power, traces = L, []
+    for i in range(k):
+        power = L if i == 0 else power @ L
+        traces.append(power.diagonal(dim1=-2, dim2=-1).sum(-1))
+    e = [torch.ones_like(L[..., 0, 0])]
+    for m in range(1, k + 1):
+        e.append(sum((-1) ** (i - 1) * e[m - i] * traces[i - 1] for i in range(1, m + 1)) / m)
+    return torch.stack(e, dim=-1)
 
 
 def sample_kdpp(L: Tensor, k: int, draws: int, generator: torch.Generator) -> Tensor:
