@@ -233,7 +233,7 @@ def evaluate(
     from showcase_utils.metrics.submitted import read_submissions
 
     store = Artifacts(_guard(load_settings, profile, overrides or []), artifacts)
-    ours = pq.read_table(_guard(store.path, "texts") / "texts.parquet", columns=["review_id", "system"])
+    ours = pq.ParquetFile(_guard(store.path, "texts") / "texts.parquet").read(["review_id", "system"])
     known, taken = (set(ours[column].to_pylist()) for column in ("review_id", "system"))
     runs = _guard(read_submissions, texts, known, taken)
     console.print(f"{len(runs)} runs, {len(runs[0].texts)} of {len(known)} test reviews; scoring …")

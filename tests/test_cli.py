@@ -59,7 +59,7 @@ def test_explain_before_the_run_names_the_notebook(invoke):
 def test_rating_needs_texts_and_a_key(invoke, tmp_path):
     result = invoke("rate", str(tmp_path / "sheet.html"), "--profile", "smoke")
     assert result.exit_code == 1
-    assert "run notebook 05_metric_evaluation first" in result.stderr
+    assert "which 'texts' needs" in result.stderr and "run notebook 01_data_filtering first" in result.stderr
     result = invoke("rate", str(tmp_path / "sheet.html"), str(tmp_path / "answers.json"))
     assert result.exit_code == 1
     assert ".key.json" in result.stderr
