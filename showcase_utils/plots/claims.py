@@ -105,12 +105,12 @@ def lengths(texts: pd.DataFrame) -> Drawing:
     axis = figure.subplots()
     for row, (name, words) in enumerate(counts.items()):
         times, edges = np.histogram(words, bins=np.arange(top + 2) - 0.5)
-        colour = system_look(name)["color"] if row else INK
+        colour = system_look(name)["color"] if row else GREY
         axis.stairs(row - 0.85 * times / times.max(), edges, baseline=row, fill=True, color=colour)
         axis.plot([words.mean()] * 2, [row, row - 0.85], color="black", lw=1, ls=":")
-        axis.annotate(f"mean {words.mean():.1f}", (top, row - 0.1), ha="right", fontsize=SMALL)
+        axis.annotate(f"mean {words.mean():.1f}", (1.01, row - 0.3), xycoords=("axes fraction", "data"), fontsize=SMALL)
         figure.facts[name] = words.mean()
-    axis.set_yticks(range(len(counts)), counts)
+    axis.set_yticks(np.arange(len(counts)) - 0.4, counts)
     axis.tick_params(axis="y", length=0)
     axis.set(ylim=(len(counts) - 0.9, -1), xlabel="words per text")
     return figure

@@ -185,3 +185,25 @@ def strata(tables: Mapping[str, pd.DataFrame], names: Sequence[tuple[str, str]],
         axis.set(title=title, ylabel=f"F1@{k}")
     figure.legend_below(axes[0, 0])
     return figure
+
+
+def dose_response(table: pd.DataFrame, chance: Mapping[str, float]) -> Drawing:
+    """What each method finds as people's photos get more personal: a panel per metric, strength along the bottom.
+
+    ``table``: strength (1 is the default), method, metric, value, low, high; ``chance`` by metric is dotted.
+    """
+    metrics, names = list(dict.fromkeys(table["metric"])), list(dict.fromkeys(table["method"]))
+    figure = Drawing(5 * len(metrics), 4.2, f"{', '.join(metrics)} of {', '.join(names)} by the strength of signatures")
+    axes = figure.subplots(1, len(metrics), squeeze=False)[0]
+    strengths = sorted(table["strength"].unique())
+    near = 0.012 * (strengths[-1] - strengths[0])
+    for axis, metric in zip(axes, metrics, strict=True):
+        axis.axhline(chance[metric], color=MUTED, ls=":", lw=1)
+        for number, (method, style) in enumerate(method_looks(names).items()):
+            line = table[(table["metric"] == metric) & (table["method"] == method)].sort_values("strength")
+            x = line["strength"] + near * (number - (len(names) - 1) / 2)  # intervals side by side, not one on another
+            axis.vlines(x, line["low"], line["high"], color=style["color"], lw=1.5)
+            axis.plot(x, line["value"], ms=6, label=method, **style)
+        axis.set(title=metric, xlabel="strength of people's signatures (1: the default)", xticks=strengths)
+    figure.legend_below(axes[0], columns=6)
+    return figure

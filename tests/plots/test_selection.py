@@ -144,3 +144,17 @@ def test_methods_look_the_same_in_every_figure_and_never_alike():
     looks = selection_results.method_looks(names)
     assert len({(str(style["color"]), style["marker"]) for style in looks.values()}) == len(names)
     assert selection_results.method_looks(["random", "dpp"]) == {name: looks[name] for name in ("random", "dpp")}
+
+
+def test_the_dose_response_has_every_method_at_every_strength():
+    rows = [
+        (strength, method, metric, 0.5 + strength / 10 + place, 0.4, 0.9)
+        for strength in (2.0, 0.0, 1.0) for place, method in enumerate(["dpp", "informed"]) for metric in ("AUC", "F1")
+    ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["strength", "method", "metric", "value", "low", "high"])
+    figure = selection_results.dose_response(table, {"AUC": 0.5, "F1": 0.03})
+    assert [axis.get_title("left") for axis in figure.axes] == ["AUC", "F1"]
+    chance, dpp, informed = figure.axes[1].lines
+    assert list(chance.get_ydata()) == [0.03, 0.03]
+    np.testing.assert_allclose(dpp.get_ydata(), [0.5, 0.6, 0.7])
+    assert (np.abs(dpp.get_xdata() - [0, 1, 2]) < 0.1).all() and (dpp.get_xdata() != informed.get_xdata()).all()
