@@ -271,14 +271,17 @@ def sentences(counts: Sequence[int]) -> Metric:
 def same_text(hypotheses: Texts, places: Sequence[Hashable], users: Sequence[Hashable]) -> Metric:
     """Share of a place's other users who get the very same text, 0 to 1: mean over texts.
 
-    ``places`` and ``users`` say for whom and about what each text is. ``nan`` per sample where a place has one user.
+    ``places`` and ``users`` say for whom and about what each text is. ``nan`` per sample where a place has one user, or
+    where nothing is said.
     """
     readers: dict[Hashable, dict[str, set[Hashable]]] = {}
     for text, place, user in zip(hypotheses, places, users, strict=True):
         readers.setdefault(place, {}).setdefault(text, set()).add(user)
     everybody = {place: set().union(*texts.values()) for place, texts in readers.items()}
     shares = [
-        len(readers[place][text] - {user}) / len(everybody[place] - {user}) if len(everybody[place]) > 1 else math.nan
+        len(readers[place][text] - {user}) / len(everybody[place] - {user})
+        if text.strip() and len(everybody[place]) > 1
+        else math.nan
         for text, place, user in zip(hypotheses, places, users, strict=True)
     ]
     return mean_metric(np.array(shares), "other users of the place who get the very same text, mean, 0–1")

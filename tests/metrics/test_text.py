@@ -132,7 +132,10 @@ def test_bertscore_prefers_the_same_text(tiny_gpt2):
 
 
 def test_same_text_is_the_share_of_the_other_users_of_a_place():
-    metric = text.same_text(["a", "a", "b", "a", "a", "a"], ["p", "p", "p", "q", "r", "r"], list("uvwuuu"))
-    np.testing.assert_allclose(metric.per_sample, [1 / 2, 1 / 2, 0, np.nan, np.nan, np.nan])
-    assert metric.value == pytest.approx(1 / 3)  # one user's two texts of a place are no second user
+    words, places = ["a", "a", "b", "a", "a", "a", "", ""], ["p", "p", "p", "q", "r", "r", "s", "s"]
+    metric = text.same_text(words, places, list("uvwuuuuv"))
+    np.testing.assert_allclose(metric.per_sample, [1 / 2, 1 / 2, 0, *[np.nan] * 5])
+    assert metric.value == pytest.approx(
+        1 / 3
+    )  # one user's two texts of a place are no second user; silence is no text
     assert text.sentences([1, 2]).value == 1.5
