@@ -111,7 +111,7 @@ STAGES: dict[str, Stage] = {
             ("selection", "seed"),
         ),
         ("generation", "04_contrastive_training", "generation.build:build_generation", _SHARED, ("generation", "seed")),
-        ("texts", "05_metric_evaluation", "generation.texts:build_texts", (*_SHARED, "generation"), ()),
+        ("texts", "05_metric_evaluation", "generation.texts:build_texts", (*_SHARED, "generation"), ("telling",)),
         (
             "evaluation",
             "05_metric_evaluation",
@@ -269,12 +269,13 @@ class Artifacts:
     def _status(self, stage: str, above: Mapping[str, Status]) -> Status:
         manifest = self._manifest(stage)
         behind = next((name for name in self._inputs(stage) if above[name].state != FRESH), None)
+        why = f"its input '{behind}' is {above[behind].state}" if behind else ""
         recipe = None if behind else self._recipe(stage, above)
         if not manifest:
             unfinished = any((self.folder / ".unfinished").glob(f"{stage}-*"))
             return Status(stage, "unfinished" if unfinished else "missing", recipe=recipe)
         if recipe is None:
-            return Status(stage, STALE, f"its input '{behind}' is {above[behind].state}", manifest)
+            return Status(stage, STALE, why, manifest)
         if manifest["fingerprint"] == digest(recipe):
             return Status(stage, FRESH, "", manifest, recipe)
         state = OTHER_CODE if manifest["recipe"] | {"code": 0} == recipe | {"code": 0} else STALE

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 from transformers import PreTrainedTokenizerBase
 
@@ -59,26 +60,62 @@ class ShowcaseCorpus:
         photos: Literal["true", "chosen"] = "true",
         swap: bool = False,
         inputs: Inputs | None = None,
+        joined: bool = False,
     ) -> ShowcaseDataset:
         """The samples of a split beside the user's true photos, or those that step 1 chose; with ``swap`` also ent(Y).
 
-        ``inputs`` gives what a baseline reads beyond photos and history, by name and row.
+        ``inputs`` gives what a baseline reads beyond photos and history, by name and row. ``joined``: a share of the
+        samples, ``settings.joined``, is of two visits of a user, with the photos and the texts of both, so that a
+        model meets sets of several photos which do not belong together, as those that step 1 chooses.
 
         Raises ``ValueError`` for an empty split, an empty text, or a review without chosen photos.
         """
-        reviews = self.rows(split)
+        reviews, history = self.rows(split), self.history
+        swapped = self.swap(split) if swap else {}
         if photos == "chosen":
             reviews = reviews.assign(image_ids=_chosen(reviews["review_id"], self.chosen))
+        if joined:
+            reviews, history, swapped = self._joined(reviews, swapped)
         return ShowcaseDataset(
             reviews,
-            self.history,
+            history,
             self.photos,
             self.review_features,
             self.tokenizer,
             self.settings,
-            swapped=list(self.swap(split).values()) if swap else None,
-            extra=inputs(self, reviews) if inputs else {},
+            swapped=list(swapped.values()) if swap else None,
+            extra=inputs(replace(self, history=history), reviews) if inputs else {},
         )
+
+    def _joined(
+        self, reviews: pd.DataFrame, swapped: Mapping[str, str]
+    ) -> tuple[pd.DataFrame, pd.Series, dict[str, str]]:
+        """Some reviews joined with another one of their user, of which no history knows then."""
+        rng, limit = np.random.default_rng(self.seed), self.settings.max_images
+        rows = {row.review_id: row for row in reviews.itertuples()}
+        history = pd.Series({review: list(self.history[review]) for review in rows}, dtype="object")
+        texts, photos, swaps = {}, {}, dict(swapped)
+        for own in reviews.groupby("user_id", sort=False)["review_id"].agg(list):
+            for review in own:
+                row, drawn = rows[review], rng.random() < self.settings.joined
+                others = [rows[other] for other in own if rows[other].business_id != row.business_id] if drawn else []
+                others = [other for other in others if len(row.image_ids) + len(other.image_ids) <= limit]
+                if not others:
+                    continue
+                other = others[rng.integers(len(others))]
+                same = set(self.history[other.review_id])  # nothing of the other's place, nor the other itself
+                history[review] = [past for past in history[review] if past in same]
+                texts[review] = f"{row.text} {other.text}"
+                photos[review] = [*row.image_ids, *other.image_ids]
+                parts = [swapped.get(one.review_id) or one.text.lower() for one in (row, other)]
+                if swapped.get(review) or swapped.get(other.review_id):
+                    swaps[review] = " ".join(parts)
+        ids = reviews["review_id"]
+        joined = reviews.assign(text=ids.map(texts).fillna(reviews["text"]))
+        joined["image_ids"] = [
+            photos.get(review, images) for review, images in zip(ids, reviews["image_ids"], strict=True)
+        ]
+        return joined, history, swaps
 
     @cached_property
     def swapper(self) -> EntitySwapper:

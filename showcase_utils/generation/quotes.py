@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -32,16 +33,23 @@ class Quotes:
             return cls(rows, np.zeros((0, photos.dim), np.float32), np.zeros((0, texts.dim), np.float32))
         return cls(rows, photos[rows["image_id"].tolist()], texts[rows["sentence_id"].tolist()])
 
-    def nearest(self, photo: Floats, most: int, place: str = "") -> NDArray[np.int64]:
-        """Numbers of the sentences whose photos are nearest to ``photo`` (d,): of each text the nearest one.
+    def nearest(self, photo: Floats, most: int, place: str = "") -> list[str]:
+        """Sentences whose photos are nearest to ``photo`` (d,), the nearest first, none twice.
 
         With a ``place`` that has quotes only its own are asked: what they name is on its menu.
         """
-        rows = np.flatnonzero((self.sentences["business_id"] == place).to_numpy()) if place else np.array([], int)
-        rows = rows if len(rows) else np.arange(len(self.sentences))
-        order = rows[np.argsort(-(self.photos[rows] @ photo), kind="stable")]
-        first = ~self.sentences["text"].iloc[order[: 4 * most]].duplicated().to_numpy()
-        return order[: 4 * most][first][:most]
+        own = self._of_place.get(place, np.arange(len(self.sentences)))
+        order = own[np.argsort(-(self.photos[own] @ photo), kind="stable")]
+        return list(dict.fromkeys(self.sentences["text"].iloc[order[: 4 * most]]))[:most]
+
+    @cached_property
+    def features(self) -> dict[str, Floats]:
+        """The features of each text, (d,)."""
+        return dict(zip(self.sentences["text"], self.texts, strict=True))
+
+    @cached_property
+    def _of_place(self) -> dict[str, NDArray[np.int64]]:
+        return self.sentences.groupby("business_id").indices
 
 
 def quotable(

@@ -69,7 +69,8 @@ class System:
     ) -> ShowcaseDataset:
         """The samples of a split with all that this system reads; ``swap``: with ent(Y), by default where CCL is."""
         swap = self.ccl if swap is None else swap
-        return corpus.dataset(split, photos, swap, self.baseline.inputs if self.baseline else None)
+        inputs = self.baseline.inputs if self.baseline else None
+        return corpus.dataset(split, photos, swap, inputs, joined=split == "train" and corpus.settings.joined > 0)
 
 
 SYSTEMS: dict[str, System] = {

@@ -3,13 +3,14 @@
 The paper's generator writes one greedy line, whatever it is worth. Here every sentence must be borne out by a shown
 photo, as far as Φ can tell, and every photo should be spoken of; of several candidates those win on which the writers
 agree, and which are in the user's manner. Nothing that runs the place down is told. Where nothing is borne out, less
-is said. ``Telling`` holds every decision as a setting.
+is said. The settings' section ``telling`` holds every decision.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,7 +27,9 @@ from showcase_utils.generation.tone import Tone
 
 Floats = NDArray[np.float32]
 Encode = Callable[[Sequence[str]], Floats]
-_MANNER = HashingVectorizer(analyzer="char_wb", ngram_range=(2, 4), n_features=2**15, alternate_sign=False)
+ALL = -1  # in place of a photo's number: written beside all of them
+BATCH = 64
+_LETTERS = HashingVectorizer(analyzer="char_wb", ngram_range=(2, 4), n_features=2**15, alternate_sign=False)
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Told:
-    """A sentence and its evidence: the number of the photo that bears it out best, and Φ's confidence in that."""
+    """A sentence and its evidence: the number of the photo that bears it out, and Φ's confidence in that."""
 
     sentence: str
     photo: int
@@ -53,18 +56,29 @@ class Told:
     writer: str
 
 
-@dataclass
-class _Pool:
-    """The candidate sentences for one request; ``about`` is the photo they were written beside, −1 for all of them."""
+@dataclass(frozen=True)
+class Candidate:
+    """A sentence that ``writer`` offers beside photo number ``about``, or beside ``ALL``."""
 
-    texts: list[str] = field(default_factory=list)
-    writers: list[str] = field(default_factory=list)
-    about: list[int] = field(default_factory=list)
+    text: str
+    writer: str
+    about: int
 
-    def add(self, texts: Sequence[str], writer: str, about: int) -> None:
-        self.texts += texts
-        self.writers += [writer] * len(texts)
-        self.about += [about] * len(texts)
+
+@dataclass(frozen=True)
+class Pool:
+    """What the writers offer for one request, and what the judges make of each distinct text.
+
+    ``support`` (k, n) is Φ of every photo with every text, ``rows`` (n, d) their features; ``tone`` and ``manner`` (n,)
+    say how kind a text is, and how much in the user's manner.
+    """
+
+    candidates: list[Candidate]
+    texts: list[str]
+    rows: Floats
+    support: Floats
+    tone: NDArray[np.float64]
+    manner: NDArray[np.float64]
 
 
 class Teller:
@@ -72,119 +86,150 @@ class Teller:
 
     def __init__(
         self,
-        model: PreTrainedModel,
-        tokenizer: PreTrainedTokenizerBase,
+        model: PreTrainedModel | None,
+        tokenizer: PreTrainedTokenizerBase | None,
         quotes: Quotes,
         tone: Tone,
         phi: Phi,
         encode: Encode,
         settings: Telling,
     ):
-        """``encode`` gives the CLIP features of texts, (n, d), in the space of the photos'."""
-        self.model, self.tokenizer, self.quotes = model.eval(), tokenizer, quotes
-        self.tone, self.phi, self.encode, self.settings = tone, phi, encode, settings
+        """``encode`` gives the CLIP features of texts, (n, d), in the space of the photos'.
 
-    @torch.inference_mode()
+        Without a model there are quotes alone.
+        """
+        self.model, self.tokenizer, self.quotes = model.eval() if model else None, tokenizer, quotes
+        self.tone, self.phi, self.encode, self.settings = tone, phi, encode, settings
+        self._coolest = tone.coolest(quotes.sentences["text"].tolist(), settings.tone)
+
     def tell(self, requests: Sequence[Request], seed: int = 0) -> list[list[Told]]:
         """The sentences of each showcase, in the order of its photos; none where nothing is borne out.
 
         Sampling draws from ``seed``, so texts depend on the requests made together; the global generator stays.
         """
-        pools = [_Pool() for _ in requests]
-        if "retrieval" in self.settings.writers:
-            for request, pool in zip(requests, pools, strict=True):
-                for number, photo in enumerate(request.photos):
-                    rows = self.quotes.nearest(photo, self.settings.quotes, request.place)
-                    pool.add(self.quotes.sentences["text"].iloc[rows].tolist(), "retrieval", number)
+        return [self.choose(pool, self.settings) for pool in self.offer(requests, seed)]
+
+    @torch.inference_mode()
+    def offer(self, requests: Sequence[Request], seed: int = 0) -> list[Pool]:
+        """All that the writers of the settings offer, judged."""
+        offered: list[list[Candidate]] = [[] for _ in requests]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             for writer, strategy in self._strategies().items():
-                self._write(requests, pools, writer, strategy)
-        every = list(dict.fromkeys(text for pool in pools for text in pool.texts))
-        features = dict(zip(every, self.encode(every), strict=True)) if every else {}
+                self._write(requests, offered, writer, strategy)
+        if "retrieval" in self.settings.writers:
+            for request, candidates in zip(requests, offered, strict=True):
+                for number, photo in enumerate(request.photos):
+                    found = self.quotes.nearest(photo, self.settings.quotes, request.place)
+                    candidates += [Candidate(text, "retrieval", number) for text in found]
+        every = list(dict.fromkeys(candidate.text for candidates in offered for candidate in candidates))
+        features = {text: self.quotes.features[text] for text in every if text in self.quotes.features}
+        if written := [text for text in every if text not in features]:
+            features |= dict(zip(written, self.encode(written), strict=True))
         tones = dict(zip(every, self.tone.score(every), strict=True))
-        return [
-            self._choose(request, pool, features, tones) if pool.texts else []
-            for request, pool in zip(requests, pools, strict=True)
-        ]
+        return [self._judged(*pair, features, tones) for pair in zip(requests, offered, strict=True)]
 
-    def _strategies(self) -> dict[str, dict]:
+    def choose(self, pool: Pool, settings: Telling) -> list[Told]:
+        """The best sentence for each photo in turn, until all are spoken of or nothing that is borne out is left.
+
+        ``settings`` may ask for fewer writers than have offered something, and for fewer judges.
+        """
+        photos, allowed = len(pool.support), [c for c in pool.candidates if _asked(c, settings)]
+        offered = {candidate.text: candidate.writer for candidate in reversed(allowed)}
+        limit = self.phi.threshold if settings.support is None else settings.support
+        free = np.array([text in offered for text in pool.texts], dtype=bool)
+        if settings.tone:
+            free &= pool.tone >= self._coolest
+        value = np.log(np.maximum(pool.support, 1e-6)) + settings.manner * pool.manner  # (k, n)
+        value = value + settings.agreement * _agreement(pool, allowed)
+        value[pool.support < limit] = -np.inf
+        told: list[Told] = []
+        silent = np.ones(photos, dtype=bool)  # photos that no sentence speaks of yet
+        while silent.any() and free.any():
+            left = np.where(silent[:, None] & free, value, -np.inf)
+            photo, best = np.unravel_index(int(left.argmax()), left.shape)
+            if left[photo, best] == -np.inf:
+                break
+            text = pool.texts[best]
+            told.append(Told(text, int(photo), float(pool.support[photo, best]), offered[text]))
+            silent[photo] = False
+            free &= pool.rows @ pool.rows[best] < settings.same
+        return sorted(told, key=lambda sentence: sentence.photo)
+
+    def _strategies(self) -> dict[str, dict[str, Any]]:
         chosen = self.settings
-        ways: dict[str, dict] = {
+        if self.model is None:
+            return {}
+        ways: dict[str, dict[str, Any]] = {
             "greedy": {},
             "beam": {"num_beams": 4},
             "sample": {"do_sample": True, "top_p": chosen.top_p, "num_return_sequences": chosen.samples},
         }
         return {writer: way for writer, way in ways.items() if writer in chosen.writers}
 
-    def _write(self, requests: Sequence[Request], pools: Sequence[_Pool], writer: str, strategy: dict) -> None:
+    def _write(
+        self, requests: Sequence[Request], offered: list[list[Candidate]], writer: str, strategy: dict[str, Any]
+    ) -> None:
         """Adds what the generator writes beside all photos, and with ``each_photo`` beside every one alone."""
-        samples, owners = [], []
+        samples: list[dict[str, Any]] = []
+        owners: list[tuple[int, int]] = []
         for number, request in enumerate(requests):
-            sets = [(-1, request.photos)]
+            sets = {ALL: request.photos}
             if self.settings.each_photo and len(request.photos) > 1:
-                sets += [(photo, request.photos[photo : photo + 1]) for photo in range(len(request.photos))]
-            for about, photos in sets:
+                sets |= {photo: request.photos[photo : photo + 1] for photo in range(len(request.photos))}
+            for about, photos in sets.items():
                 samples.append({"images": photos, "history": request.history, "labels": []})
                 owners.append((number, about))
+        order = sorted(range(len(samples)), key=lambda row: len(samples[row]["images"]))
         copies = strategy.get("num_return_sequences", 1)
-        texts = []
-        for start in range(0, len(samples), 64):
-            texts += write_texts(self.model, self.tokenizer, samples[start : start + 64], **strategy)
-        for index, sentences in enumerate(split_sentences(texts)):
-            number, about = owners[index // copies]
-            pools[number].add(sentences, writer, about)
+        for start in range(0, len(order), BATCH):
+            part = order[start : start + BATCH]
+            texts = write_texts(self.model, self.tokenizer, [samples[row] for row in part], **strategy)
+            for index, sentences in enumerate(split_sentences(texts)):
+                number, about = owners[part[index // copies]]
+                offered[number] += [Candidate(sentence, writer, about) for sentence in sentences]
 
-    def _choose(
-        self, request: Request, pool: _Pool, features: dict[str, Floats], tones: dict[str, float]
-    ) -> list[Told]:
-        """The best sentence for each photo in turn, until all are spoken of or nothing that is borne out is left."""
-        settings = self.settings
-        texts = list(dict.fromkeys(pool.texts))
-        rows = np.stack([features[text] for text in texts])  # (n, d)
-        support = self._support(request.photos, rows)  # (k, n)
-        limit = self.phi.threshold if settings.support is None else settings.support
-        fit = settings.agreement * _agreement(pool, texts, rows, len(request.photos))
-        fit = fit + settings.manner * _manner(texts, request.past)
-        kind = np.array([settings.tone is None or tones[text] >= settings.tone for text in texts])
-        told: list[Told] = []
-        open_photos, taken = set(range(len(request.photos))), np.zeros(len(texts), bool)
-        while open_photos and len(told) < settings.most_sentences:
-            value = np.where((support >= limit) & kind & ~taken, np.log(np.maximum(support, 1e-6)) + fit, -np.inf)
-            value[[photo for photo in range(len(value)) if photo not in open_photos]] = -np.inf
-            photo, best = np.unravel_index(int(value.argmax()), value.shape)
-            if not np.isfinite(value[photo, best]):
-                break
-            writer = pool.writers[pool.texts.index(texts[best])]
-            told.append(Told(texts[best], int(photo), float(support[photo, best]), writer))
-            open_photos -= {int(photo)}
-            taken |= rows @ rows[best] >= settings.same
-        return sorted(told, key=lambda sentence: sentence.photo)
-
-    def _support(self, photos: Floats, rows: Floats) -> Floats:
-        """Φ of every photo with every sentence, (k, n)."""
-        pairs = np.repeat(photos, len(rows), axis=0), np.tile(rows, (len(photos), 1))
-        return self.phi.score(*pairs).reshape(len(photos), len(rows))
+    def _judged(
+        self, request: Request, candidates: list[Candidate], features: dict[str, Floats], tones: dict[str, float]
+    ) -> Pool:
+        texts = list(dict.fromkeys(candidate.text for candidate in candidates))
+        k, n, dim = len(request.photos), len(texts), request.photos.shape[-1]
+        rows = np.stack([features[text] for text in texts]) if texts else np.zeros((0, dim), np.float32)
+        pairs = np.repeat(request.photos, n, axis=0), np.tile(rows, (k, 1))
+        support = self.phi.score(*pairs).reshape(k, n) if n else np.zeros((k, 0), np.float32)
+        tone = np.array([tones[text] for text in texts])
+        return Pool(candidates, texts, rows, support, tone, manner(texts, request.past))
 
 
-def _agreement(pool: _Pool, texts: Sequence[str], rows: Floats, photos: int) -> Floats:
-    """How near each text is, by cosine, to what the writers say beside each photo, (k, n).
-
-    Errors differ from candidate to candidate, and what is right is said again and again (self-consistency, Wang et al.
-    2023; minimum Bayes risk decoding).
-    """
-    number = {text: index for index, text in enumerate(texts)}
-    means = np.zeros((photos, rows.shape[1]), np.float32)
-    for photo in range(photos):
-        said = [number[text] for text, about in zip(pool.texts, pool.about, strict=True) if about in (photo, -1)]
-        if said:
-            means[photo] = rows[said].mean(axis=0)
-    return means @ rows.T
+def text_of(told: Sequence[Told]) -> str:
+    """The sentences as one text."""
+    return " ".join(sentence.sentence for sentence in told)
 
 
-def _manner(texts: Sequence[str], past: Sequence[str]) -> NDArray[np.float64]:
-    """How much each text is in the manner of the past ones: cosine of counts of letter groups, (n,)."""
-    if not len(past):
+def manner(texts: Sequence[str], past: Sequence[str]) -> NDArray[np.float64]:
+    """How much each text is in the manner of the past ones: the cosine of their counts of letter groups, (n,)."""
+    if not texts or not past:
         return np.zeros(len(texts))
-    own = np.asarray(_MANNER.transform([text.lower() for text in past]).mean(axis=0))[0]
-    return np.asarray(_MANNER.transform(texts) @ own) / max(float(np.linalg.norm(own)), 1e-12)
+    own = np.asarray(_LETTERS.transform([text.lower() for text in past]).mean(axis=0))[0]
+    return np.asarray(_LETTERS.transform(texts) @ own) / max(float(np.linalg.norm(own)), 1e-12)
+
+
+def _asked(candidate: Candidate, settings: Telling) -> bool:
+    """Whether the settings ask for such a candidate; quotes are always about one photo."""
+    alone = candidate.about == ALL or candidate.writer == "retrieval" or settings.each_photo
+    return candidate.writer in settings.writers and alone
+
+
+def _agreement(pool: Pool, allowed: Sequence[Candidate]) -> Floats:
+    """How near each text is, by cosine, to what is offered beside each photo, (k, n).
+
+    Errors differ from candidate to candidate, and what is right is said again and again: self-consistency (Wang et al.
+    2023), or minimum Bayes risk.
+    """
+    number = {text: index for index, text in enumerate(pool.texts)}
+    means = np.zeros((len(pool.support), pool.rows.shape[1]), np.float32)
+    for photo, mean in enumerate(means):
+        said = [number[candidate.text] for candidate in allowed if candidate.about in (photo, ALL)]
+        if said:
+            mean[:] = pool.rows[said].mean(axis=0)
+    return means @ pool.rows.T

@@ -1,25 +1,63 @@
-"""The stage ``texts``: what every trained system writes for the test reviews, beside the photos that step 1 chose."""
+"""The stage ``texts``: what every trained system writes for the test reviews, beside the photos that step 1 chose.
+
+Beside the systems stand two floors that need no training, and the steps from the paper's greedy line to what the
+product tells (``LADDER``), each of which adds one decision to the step before.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from showcase_utils.artifacts import BuildContext
+from showcase_utils.alignment.frames import load_scores
+from showcase_utils.alignment.phi import load_phi
+from showcase_utils.artifacts import BuildContext, Stages
+from showcase_utils.config import Telling
+from showcase_utils.data.frames import load_s1
+from showcase_utils.encoding.clip import load_clip
+from showcase_utils.encoding.features import load_sentences, open_features
 from showcase_utils.generation.baselines.floors import FLOORS, floor_texts
 from showcase_utils.generation.corpus import ShowcaseCorpus, open_corpus
+from showcase_utils.generation.dataset import ShowcaseDataset
 from showcase_utils.generation.decoding import generate_texts
 from showcase_utils.generation.gpt2 import load_tokenizer
-from showcase_utils.generation.systems import find_system
-from showcase_utils.generation.training import load_system
+from showcase_utils.generation.quotes import Quotes, quotable
+from showcase_utils.generation.systems import SYSTEMS, find_system
+from showcase_utils.generation.telling import Encode, Request, Teller, text_of
+from showcase_utils.generation.tone import Tone
+from showcase_utils.generation.training import load_system, training_records
+
+TEXTS, TOLD, QUOTES, TONE = "texts.parquet", "told.parquet", "quotes.parquet", "tone.parquet"
+# Each step takes over more of the section ``telling``: title, keys.
+LADDER: dict[str, tuple[str, tuple[str, ...]]] = {
+    "told_supported": ("Several drafts, what Φ supports", ("system", "samples", "top_p", "support", "same")),
+    "told_each_photo": ("… also beside each photo alone", ("each_photo",)),
+    "told_agreed": ("… what the drafts agree on", ("agreement",)),
+    "told_retrieved": ("… and quotes of training reviews", ("writers", "quotes", "stars")),
+    "told_kind": ("… kind ones only", ("tone",)),
+    "told_manner": ("… in the user's manner", ("manner",)),
+}
+PLAIN = {"writers": ("greedy", "sample"), "each_photo": False, "agreement": 0.0, "tone": 0.0, "manner": 0.0}
 
 
 def build_texts(context: BuildContext) -> None:
-    """Write ``texts.parquet`` (system, seed, ids, image_ids shown, text, reference)."""
-    generation = context.path("generation")
-    write_all_texts(context.out, generation, open_corpus(context), context.settings.device, context.progress)
+    """Write ``texts.parquet``, ``told.parquet``, and what a teller needs: ``quotes.parquet`` and ``tone.parquet``."""
+    settings, corpus = context.settings, open_corpus(context)
+    write_all_texts(context.out, context.path("generation"), corpus, settings.device, context.progress)
+    _prepare_teller(context)
+    clip = load_clip(settings.encoding, settings.device)
+    open_features(context).photos.check(clip.fingerprint)
+    parts, told = [pd.read_parquet(context.out / TEXTS)], []
+    for seed in (settings.seed + seed for seed in settings.generation.seeds):
+        teller = _teller(context, context.out, clip.encode_texts, seed)
+        for name, texts, sentences in tell_all(teller, corpus, seed):
+            parts.append(texts.assign(system=name))
+            told.append(sentences.assign(system=name))
+    pd.concat(told, ignore_index=True).to_parquet(context.out / TOLD, index=False)
+    pd.concat(parts, ignore_index=True).to_parquet(context.out / TEXTS, index=False)
 
 
 def write_all_texts(
@@ -27,8 +65,9 @@ def write_all_texts(
 ) -> None:
     """Every system of ``corpus.settings.systems`` writes for the test split, greedily as in the paper, on every seed.
 
-    Two floors that need no training stand beside the systems. ``generation`` is the folder of the trained systems.
-    Runs that an interrupted call has finished are kept. Raises ``FileNotFoundError`` for a system that was not trained.
+    ``generation`` is the folder of the trained systems. ``texts.parquet`` has system, seed, ids, the image_ids shown,
+    text and reference. Runs that an interrupted call has finished are kept. Raises ``FileNotFoundError`` for a system
+    that was not trained.
     """
     parts = []
     for seed in (corpus.seed + seed for seed in corpus.settings.seeds):
@@ -47,8 +86,91 @@ def write_all_texts(
             half = part.with_suffix(".new")
             texts.to_parquet(half, index=False)
             half.replace(part)
-    pd.concat([pd.read_parquet(part) for part in parts], ignore_index=True).to_parquet(
-        out / "texts.parquet", index=False
-    )
+    pd.concat([pd.read_parquet(part) for part in parts], ignore_index=True).to_parquet(out / TEXTS, index=False)
     for part in parts:
         part.unlink()
+
+
+def open_teller(stages: Stages, encode: Encode, seed: int | None = None, system: str = "") -> Teller:
+    """The teller of a run, as its settings want it: for whoever has photos and a user.
+
+    ``encode`` gives CLIP features of texts. ``system`` takes the place of ``telling.system``; ``seed`` is that of a
+    generator, by default the first. Raises ``StaleStage`` that names the notebook to run, ``FileNotFoundError`` for a
+    system that was not trained.
+    """
+    first = stages.settings.seed + stages.settings.generation.seeds[0]
+    return _teller(stages, stages.path("texts"), encode, first if seed is None else seed, system)
+
+
+def tell_all(teller: Teller, corpus: ShowcaseCorpus, seed: int) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
+    """What each step of ``LADDER`` tells for the test split: its name, rows as in ``texts.parquet``, and the evidence.
+
+    The evidence has a row per sentence: seed, review_id, index, sentence, image_id, confidence, writer.
+    """
+    dataset = corpus.dataset("test", "chosen")
+    pools = teller.offer(requests_of(corpus, dataset), seed)
+    shown = dataset.reviews[["review_id", "user_id", "business_id", "image_ids"]]
+    shown = shown.assign(system="", seed=seed, text="", reference=dataset.texts)
+    shown = shown[["system", "seed", "review_id", "user_id", "business_id", "image_ids", "text", "reference"]]
+    for name, settings in ladder(teller.settings).items():
+        told = [teller.choose(pool, settings) for pool in pools]
+        rows = [
+            (seed, row.review_id, index, one.sentence, row.image_ids[one.photo], one.confidence, one.writer)
+            for row, sentences in zip(shown.itertuples(), told, strict=True)
+            for index, one in enumerate(sentences)
+        ]
+        columns = ["seed", "review_id", "index", "sentence", "image_id", "confidence", "writer"]
+        yield name, shown.assign(text=[text_of(sentences) for sentences in told]), pd.DataFrame(rows, columns=columns)
+
+
+def ladder(settings: Telling) -> dict[str, Telling]:
+    """The settings of each step, from the plain way to ``settings`` themselves."""
+    step, steps = settings.model_copy(update=PLAIN), {}
+    for name, (_, keys) in LADDER.items():
+        step = step.model_copy(update={key: getattr(settings, key) for key in keys})
+        steps[name] = step
+    return steps
+
+
+def requests_of(corpus: ShowcaseCorpus, dataset: ShowcaseDataset) -> list[Request]:
+    """The samples of a dataset as requests: their photos, and what is known of the user."""
+    limit = corpus.settings.history
+    return [
+        Request(
+            dataset.photos[index],
+            dataset.history[index],
+            [corpus.past_texts[past] for past in corpus.history[row.review_id][:limit]],
+            row.business_id,
+        )
+        for index, row in enumerate(dataset.reviews.itertuples())
+    ]
+
+
+def telling_system(generation: Path, settings: Telling, seed: int) -> str:
+    """The generator that a teller uses: the settings', or of those that see photos the one with the lowest L_CE.
+
+    On validation, with true photos. Empty where no such system was trained.
+    """
+    if settings.system:
+        return settings.system
+    records = [record for record in training_records(generation) if record["seed"] == seed]
+    seeing = [r for r in records if not SYSTEMS[r["system"]].baseline and SYSTEMS[r["system"]].modalities != "text"]
+    return min(seeing, key=lambda record: record["val_ce"])["system"] if seeing else ""
+
+
+def _prepare_teller(context: BuildContext) -> None:
+    """Writes the sentences that may be quoted, and the tone that training reviews teach."""
+    s1, sentences = load_s1(context), load_sentences(context)
+    phi, settings = load_phi(context), context.settings.telling
+    quotable(sentences, load_scores(context), s1, phi.threshold, settings.stars).to_parquet(context.out / QUOTES)
+    rated = sentences.merge(s1.loc[s1["split"] == "train", ["review_id", "rating"]], on="review_id")
+    Tone.fit(rated["text"].str.lower(), rated["rating"]).save(context.out / TONE)
+
+
+def _teller(stages: Stages, texts: Path, encode: Encode, seed: int, system: str = "") -> Teller:
+    features, settings, generation = open_features(stages), stages.settings.telling, stages.path("generation")
+    name = system or telling_system(generation, settings, seed)
+    folder = generation / f"{name}-{seed}"
+    model, tokenizer = (load_system(folder), load_tokenizer(folder)) if name else (None, None)
+    quotes = Quotes.gather(pd.read_parquet(texts / QUOTES), features.photos, features.sentences)
+    return Teller(model, tokenizer, quotes, Tone.load(texts / TONE), load_phi(stages), encode, settings)

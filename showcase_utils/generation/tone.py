@@ -53,6 +53,10 @@ class Tone:
             return np.full(len(sentences), self._bias)
         return np.asarray(self._counts.transform(sentences) @ self._weights) + self._bias
 
+    def coolest(self, sentences: Sequence[str], share: float) -> float:
+        """The score that a ``share`` of the sentences stays below: the least that is kind enough beside these."""
+        return float(np.quantile(self.score(sentences), share)) if len(sentences) else 0.0
+
     def save(self, path: Path) -> None:
         """Writes the weights as Parquet."""
         self.weights.to_parquet(path, index=False)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from transformers import (
@@ -77,6 +78,14 @@ def load_system(folder: Path) -> PreTrainedModel:
         return find_system(name).model_class.from_pretrained(folder).eval()
 
 
+def training_records(generation: Path) -> list[dict[str, Any]]:
+    """What ``training.json`` says of every system that is trained, and the seconds it took."""
+    return [
+        json.loads(record.read_text()) | json.loads(record.with_name(TIMING).read_text())
+        for record in sorted(generation.glob(f"*/{DONE}"))
+    ]
+
+
 def training_table(generation: Path) -> pd.DataFrame:
     """A row per trained system and seed: title, seed, parameters, lr, steps, best_step, val_loss, val_ce, seconds.
 
@@ -84,10 +93,7 @@ def training_table(generation: Path) -> pd.DataFrame:
     ``seconds`` are those of the training on a machine that may have trained others at the same time. ``generation`` is
     the stage's folder; rows come in the order of ``SYSTEMS``. Raises ``FileNotFoundError`` when there is none.
     """
-    rows = []
-    for record in generation.glob(f"*/{DONE}"):
-        seconds = json.loads(record.with_name(TIMING).read_text())["seconds"]
-        rows.append(json.loads(record.read_text()) | {"seconds": seconds})
+    rows = training_records(generation)
     if not rows:
         raise FileNotFoundError(f"no trained system in '{generation.name}': run notebook 04")
     order = list(SYSTEMS)

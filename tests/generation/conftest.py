@@ -122,7 +122,15 @@ def make_world():
 
 
 def make_settings(decoder, **changes):
-    small = {"lr": 3e-3, "batch_size": 16, "epochs": 2, "max_tokens": 24, "encoder_layers": 1, "entities": "phrases"}
+    small = {
+        "lr": 3e-3,
+        "batch_size": 16,
+        "epochs": 2,
+        "max_tokens": 24,
+        "encoder_layers": 1,
+        "entities": "phrases",
+        "joined": 0,
+    }
     return Generation(decoder=str(decoder), **(small | changes))
 
 

@@ -1,0 +1,130 @@
+"""The rule that decides what is told; the writers around it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from showcase_utils.config import Telling
+from showcase_utils.generation.quotes import Quotes
+from showcase_utils.generation.telling import ALL, Candidate, Pool, Request, Teller, manner, text_of
+from showcase_utils.generation.tone import Tone
+from tests.generation.conftest import DIM, Store
+
+EVEN = Tone(pd.DataFrame({"phrase": [""], "weight": [1.0]}))
+PLAIN = Telling(agreement=0.0, tone=0.0, manner=0.0)
+
+
+class Cosine:
+    """In Φ's place: the cosine."""
+
+    variant, threshold, fingerprint = "cosine", 0.5, ""
+
+    def score(self, image, sentence):
+        return np.clip((image * sentence).sum(axis=1), 0, 1)
+
+
+def _quotes():
+    rows = pd.DataFrame({"sentence_id": ["s1", "s2"], "text": ["ramen.", "pho."], "image_id": ["p1", "p2"]})
+    return Quotes.gather(rows.assign(business_id="b"), Store(["p1", "p2"], 1), Store(["s1", "s2"], 1))
+
+
+def _encode(texts):
+    rows = [np.random.default_rng(sum(map(ord, text))).normal(size=DIM) for text in texts]
+    return np.stack([row / np.linalg.norm(row) for row in rows]).astype(np.float32)
+
+
+def _teller(model=None, tokenizer=None, settings=PLAIN, **changes):
+    return Teller(model, tokenizer, _quotes(), EVEN, Cosine(), _encode, settings.model_copy(update=changes))
+
+
+def _pool(support, about=None, rows=None, **judged):
+    support = np.array(support, np.float32)  # (photos, texts)
+    texts = [f"sentence {number}." for number in range(support.shape[1])]
+    about = [ALL] * len(texts) if about is None else about
+    candidates = [Candidate(text, "sample", photo) for text, photo in zip(texts, about, strict=True)]
+    rows = np.eye(len(texts), DIM, dtype=np.float32) if rows is None else np.array(rows, np.float32)
+    zeros = np.zeros(len(texts))
+    return Pool(candidates, texts, rows, support, judged.get("tone", zeros), judged.get("manner", zeros))
+
+
+def _chosen(pool, settings=PLAIN, **changes):
+    return [(told.sentence[9], told.photo) for told in _teller().choose(pool, settings.model_copy(update=changes))]
+
+
+def test_every_photo_gets_the_sentence_that_it_bears_out_best():
+    assert _chosen(_pool([[0.6, 0.9, 0.1], [0.7, 0.8, 0.2]])) == [("1", 0), ("0", 1)]
+
+
+def test_what_no_photo_bears_out_is_not_told():
+    pool = _pool([[0.6, 0.1], [0.4, 0.3]])
+    assert _chosen(pool) == [("0", 0)]
+    assert _chosen(pool, support=0.35) == [("0", 0)] and _chosen(pool, support=0.7) == []
+    assert _chosen(pool, support=0.25) == [("0", 0), ("1", 1)]
+
+
+def test_the_same_is_not_said_twice():
+    alike = [[1, 0, 0], [0.95, 0.3122, 0], [0, 0, 1]]
+    pool = _pool([[0.9, 0.8, 0.6], [0.8, 0.85, 0.7]], rows=np.pad(alike, ((0, 0), (0, DIM - 3))))
+    assert _chosen(pool) == [("0", 0), ("2", 1)]
+    assert _chosen(pool, same=0.99) == [("0", 0), ("1", 1)]
+
+
+def test_agreement_prefers_what_many_say_beside_the_photo():
+    rows = np.pad([[1, 0], [0, 1], [0.1, 0.995]], ((0, 0), (0, DIM - 2)))
+    pool = _pool([[0.8, 0.7, 0.6]], rows=rows)
+    assert _chosen(pool) == [("0", 0)] and _chosen(pool, agreement=2.0) == [("1", 0)]
+    elsewhere = _pool([[0.8, 0.7, 0.6], [0.0, 0.0, 0.0]], about=[0, 0, 1], rows=rows)
+    assert _chosen(elsewhere, agreement=2.0) == [("0", 0)]  # what is said of another photo has no say here
+
+
+def test_tone_shuts_out_and_manner_prefers():
+    pool = _pool([[0.9, 0.8]], tone=np.array([-1.0, 2.0]), manner=np.array([0.0, 1.0]))
+    assert _chosen(pool) == [("0", 0)] and _chosen(pool, tone=0.3) == [("1", 0)]
+    assert _chosen(pool, manner=1.0) == [("1", 0)]
+
+
+def test_writers_that_are_not_asked_have_no_say():
+    pool = _pool([[0.9, 0.8]], about=[0, ALL])
+    assert _chosen(pool, each_photo=False) == [("1", 0)]
+    assert _chosen(pool, writers=("retrieval",)) == []
+
+
+def test_manner_is_of_the_past_texts():
+    values = manner(["the ramen was great!!", "one might recommend the soup"], ["PIZZA was great!!", "so great!!"])
+    assert values[0] > values[1] > 0 and manner(["good"], [])[0] == 0 and len(manner([], ["good"])) == 0
+
+
+def test_quotes_need_no_generator_and_give_their_evidence():
+    teller, photos = _teller(writers=("retrieval",)), _quotes().photos
+    nothing = np.zeros((0, DIM), np.float32)
+    (told,) = teller.tell([Request(photos[::-1].copy(), nothing, place="b")])
+    assert [(one.sentence, one.photo, one.writer) for one in told] == [
+        ("pho.", 0, "retrieval"),
+        ("ramen.", 1, "retrieval"),
+    ]
+    assert text_of(told) == "pho. ramen." and all(one.confidence == pytest.approx(1, abs=1e-5) for one in told)
+    assert teller.tell([]) == []
+
+
+def test_generated_sentences_are_of_their_sets_of_photos_and_seeded(trained):
+    model, tokenizer, corpus = trained
+    dataset = corpus.dataset("test", "true")
+    requests = [Request(dataset.photos[index], dataset.history[index]) for index in (0, 1, 2)]
+    teller = _teller(model, tokenizer, writers=("greedy", "sample"), samples=2)
+    before = torch.get_rng_state()
+    pools, again, other = teller.offer(requests, 1), teller.offer(requests, 1), teller.offer(requests, 2)
+    assert torch.equal(torch.get_rng_state(), before)
+    for request, pool in zip(requests, pools, strict=True):
+        several = len(request.photos) > 1
+        assert {candidate.about for candidate in pool.candidates} == {
+            ALL,
+            *range(len(request.photos) if several else 0),
+        }
+        assert pool.support.shape == (len(request.photos), len(pool.texts))
+        greedy = [c.text for c in pool.candidates if c.writer == "greedy" and c.about == ALL]
+        inputs = {"images": torch.tensor(request.photos)[None], "history": torch.tensor(request.history)[None]}
+        written = tokenizer.batch_decode(model.generate(**inputs), skip_special_tokens=True)[0].strip()
+        assert " ".join(greedy) == written
+    assert [pool.candidates for pool in pools] == [pool.candidates for pool in again]
+    assert [pool.candidates for pool in pools] != [pool.candidates for pool in other]

@@ -1,0 +1,45 @@
+"""What speaks for a place is told apart from what speaks against it, by the stars alone."""
+
+import numpy as np
+
+from showcase_utils.generation.tone import Tone
+
+KIND, COLD = ["the {} was lovely", "we loved the {}"], ["the {} was bland", "we sent the {} back"]
+DISHES = ["ramen", "pizza", "pho", "curry", "soup"]
+
+
+def _sentences(templates):
+    return [template.format(dish) for template in templates for dish in DISHES]
+
+
+def _fitted():
+    sentences = 4 * _sentences(KIND) + 2 * _sentences(COLD)
+    return Tone.fit(sentences, [5] * 40 + [1] * 20)
+
+
+def test_kind_sentences_score_above_zero_whatever_they_are_about():
+    tone = _fitted()
+    assert (tone.score(["the sushi was lovely", "we loved the tart"]) > 0).all()
+    assert (tone.score(["the sushi was bland", "they sent the tart back"]) < 0).all()
+    assert tone.score(["sushi"]) == tone.score(["tart"])  # what it has never met says nothing
+    assert len(tone.score([])) == 0
+
+
+def test_the_coolest_is_what_a_share_of_sentences_stays_below():
+    tone = _fitted()
+    sentences = _sentences(KIND) + _sentences(COLD)
+    assert (tone.score(sentences) < tone.coolest(sentences, 0.5)).sum() == 10
+    assert (tone.score(sentences) < tone.coolest(sentences, 0.0)).sum() == 0
+    assert tone.coolest([], 0.3) == 0.0
+
+
+def test_without_both_kinds_nothing_is_told_apart():
+    tone = Tone.fit(_sentences(KIND), [5] * 10)
+    assert set(tone.score(["good", "bad"])) == {1.0}
+
+
+def test_weights_are_kept(tmp_path):
+    tone = _fitted()
+    tone.save(tmp_path / "tone.parquet")
+    sentences = _sentences(KIND) + _sentences(COLD)
+    np.testing.assert_allclose(Tone.load(tmp_path / "tone.parquet").score(sentences), tone.score(sentences))
