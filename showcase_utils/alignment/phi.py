@@ -35,9 +35,16 @@ Floats = NDArray[np.float32]
 class Phi(Protocol):
     """What says whether a sentence describes a photo; ``variant`` names it, and belongs beside every number of it."""
 
-    variant: str
-    threshold: float  # from which confidence on a sentence counts as supported
-    fingerprint: str  # of the CLIP whose features it takes
+    @property
+    def variant(self) -> str: ...
+
+    @property
+    def threshold(self) -> float:
+        """From which confidence on a sentence counts as supported."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the CLIP whose features it takes."""
 
     def score(self, image: Floats, sentence: Floats) -> Floats:
         """Confidence that sentence i describes photo i: ``(n, d), (n, d) -> (n,)`` in [0, 1]."""
@@ -141,7 +148,7 @@ class Pairs:
     image: Floats
     sentence: Floats
     label: NDArray[np.int64]
-    review: NDArray[np.object_] | None = None  # review_id (n,): metrics resample by it, training has no use for it
+    review: NDArray[np.object_]  # review_id (n,): metrics resample by it, training has no use for it
 
 
 def train_alignment(

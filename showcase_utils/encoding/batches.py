@@ -8,7 +8,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from PIL import Image
@@ -18,7 +18,15 @@ from torch.utils.data import DataLoader, Dataset
 from showcase_utils.data.sentences import split_sentences
 
 Photo = str | Path | Image.Image
-Tokenizer = Callable[..., Tensor]
+
+
+class Tokenizer(Protocol):
+    """open_clip's: token ids of at most ``context_length``."""
+
+    @property
+    def context_length(self) -> int: ...
+
+    def __call__(self, texts: list[str], context_length: int) -> Tensor: ...
 
 
 class Batch(NamedTuple):

@@ -162,6 +162,8 @@ def load_clip(settings: Encoding, device: str = "auto") -> Clip:
         config = open_clip.get_model_config(name)
         if config is None:
             raise ValueError("no such open_clip model")
+        if not schema and not settings.pretrained:
+            raise ValueError("a model given by name needs weights")
         check_activation(name, settings.pretrained, config)
         model, preprocess = open_clip.create_model_from_pretrained(
             name, pretrained=None if schema else settings.pretrained, weights_only=True

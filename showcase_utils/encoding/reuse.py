@@ -41,7 +41,9 @@ class EarlierRows:
     def __init__(self, folder: Path | None, facts: dict[str, Any]) -> None:
         self.store = _matching_store(folder, facts)
         self._positions: dict[str, Position] = {}
-        for number in [] if self.store is None else self.store.whole():
+        if self.store is None:
+            return
+        for number in self.store.whole():
             marks = self.store.content(number)["marks"]
             self._positions |= {mark: (number, row) for row, mark in enumerate(marks) if mark is not None}
 
@@ -52,6 +54,8 @@ class EarlierRows:
 
     def __getitem__(self, position: Position) -> NDArray[Any]:
         """A row as it is stored."""
+        if self.store is None:
+            raise KeyError(position)
         number, row = position
         return self.store.shard(number)[row]
 

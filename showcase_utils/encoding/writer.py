@@ -24,9 +24,14 @@ from showcase_utils.progress import Bar, progress_bar
 class Encoded(Protocol):
     """Rows for the sources at ``indices``, and rejects as (source, reason)."""
 
-    rows: NDArray[np.float32]
-    indices: list[int]
-    rejects: list[tuple[int, str]]
+    @property
+    def rows(self) -> NDArray[np.float32]: ...
+
+    @property
+    def indices(self) -> list[int]: ...
+
+    @property
+    def rejects(self) -> list[tuple[int, str]]: ...
 
 
 Encode = Callable[[Sequence[str], Sequence[list[int]]], Iterator[Encoded]]

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from showcase_utils.alignment import diversity
-from showcase_utils.alignment.diversity import diversity_claim, diversity_pairs, diversity_summary
+from showcase_utils.alignment.diversity import diversity_differences, diversity_means, diversity_pairs
 from showcase_utils.statistics.resampling import group_weights
 
 DIM = 16
@@ -17,7 +17,7 @@ class Table(dict):
     ids = property(lambda self: list(self))
 
     def __getitem__(self, ids: pd.Series) -> np.ndarray:
-        return np.stack([super(Table, self).__getitem__(key) for key in ids])
+        return np.array([super(Table, self).__getitem__(key) for key in ids]).reshape(len(ids), DIM)
 
 
 def city(business: float, user: float, seed: int = 0) -> tuple[pd.DataFrame, Table]:
@@ -67,7 +67,8 @@ def test_pairs_depend_on_the_seed_only() -> None:
 @pytest.mark.parametrize(("business", "user"), [(1.5, 0), (0, 1.5), (0, 0)])
 def test_the_claim_holds_where_photos_have_something_in_common(business: float, user: float) -> None:
     pairs = diversity_pairs(*city(business, user), pairs=2000, seed=0)
-    claim = diversity_claim(pairs[~pairs["same_review"]], seed=0, resamples=300)
+    claim = diversity_differences(pairs, seed=0, resamples=300)
+    claim = claim[claim["reviews"] == "different"].set_index("groups")
     for name, strength in (("business", business), ("user", user)):
         row = claim.loc[name]
         assert row["low"] < row["difference"] < row["high"]
@@ -75,7 +76,7 @@ def test_the_claim_holds_where_photos_have_something_in_common(business: float, 
             assert row["reproduced"] and row["difference"] > 0.3 and row["inter_is_farther"] > 0.7
         else:
             assert abs(row["difference"]) < 0.12 and abs(row["inter_is_farther"] - 0.5) < 0.1
-    summary = diversity_summary(pairs, seed=0, resamples=300)
+    summary = diversity_means(pairs, seed=0, resamples=300).set_index("kind")
     assert summary.index.tolist() == ["intra business", "inter business", "intra user", "inter user"]
     assert ((summary["low"] < summary["mean"]) & (summary["mean"] < summary["high"])).all()
     assert summary.loc["intra user", "mean"] == pytest.approx(
@@ -88,7 +89,7 @@ def test_pairs_of_one_group_come_and_go_together() -> None:
     group = np.repeat(["a", "b"], 50)
     pairs = pd.DataFrame({"group_a": group, "group_b": group, "distance": np.repeat([0.0, 1.0], 50)})
     both = pd.concat([pairs.assign(kind="intra business"), pairs.assign(kind="intra user")])
-    summary = diversity_summary(both, seed=0, resamples=200)
+    summary = diversity_means(both, seed=0, resamples=200)
     assert summary[["low", "mean", "high"]].values.tolist() == [[0, 0.5, 1]] * 2
 
 
@@ -123,14 +124,15 @@ def same_world(seed: int, businesses: int = 25, photos_of_each: int = 2) -> tupl
     return pd.DataFrame(rows, columns=["review_id", "user_id", "business_id", "image_ids"]), photos
 
 
+@pytest.mark.slow
 def test_where_there_is_no_difference_the_interval_says_so_19_times_in_20() -> None:
     """Over 200 worlds; a count of hits at 95 % has a standard deviation of 3.1. Pair by pair, means hit 65 % only."""
     tables = []
     for seed in range(200):
         pairs = diversity_pairs(*same_world(seed), pairs=300, seed=seed)
-        claim, summary = diversity_claim(pairs, seed, 200), diversity_summary(pairs, seed, 200)
+        claim, means = diversity_differences(pairs, seed, 200), diversity_means(pairs, seed, 200).set_index("kind")
         assert (claim["reproduced"] == (claim["low"] > 0)).all()
-        tables.append(pd.concat([claim.loc["business"], summary.loc["inter business"].add_prefix("inter_")]))
+        tables.append(pd.concat([claim.iloc[0], means.loc["inter business"].add_prefix("inter_")]))
     table = pd.DataFrame(tables)
     hits = ((table["low"] <= 0) & (0 <= table["high"])).sum()
     assert 190 - 4 * 3.1 < hits <= 200
@@ -140,16 +142,32 @@ def test_where_there_is_no_difference_the_interval_says_so_19_times_in_20() -> N
 
 
 def test_claim_2_can_come_out_as_not_reproduced() -> None:
-    claim = diversity_claim(diversity_pairs(*same_world(2), pairs=300, seed=2), seed=2, resamples=300)
+    claim = diversity_differences(diversity_pairs(*same_world(2), pairs=300, seed=2), seed=2, resamples=300)
     assert not claim["reproduced"].any() and (claim["low"] < 0).all()
 
 
-def test_groups_without_pairs_are_an_error() -> None:
+def test_pairs_of_one_review_are_left_out_of_the_second_reading() -> None:
+    """Photos of one visit are alike here, and nothing else is: the difference for users is gone without them."""
+    rng, photos, rows = np.random.default_rng(0), Table(), []
+    for number in range(120):
+        visit, ids = rng.normal(size=DIM), [f"p{number}_{i}" for i in range(2)]
+        rows.append((f"r{number}", f"u{number % 40:02}", f"b{number % 30:02}", ids))
+        for key in ids:
+            row = 2 * visit + rng.normal(size=DIM)
+            photos[key] = (row / np.linalg.norm(row)).astype(np.float32)
+    reviews = pd.DataFrame(rows, columns=["review_id", "user_id", "business_id", "image_ids"])
+    table = diversity_differences(diversity_pairs(reviews, photos, pairs=1000, seed=0), seed=0, resamples=200)
+    difference = table.set_index(["groups", "reviews"])["difference"]
+    assert difference["user", "any"] > 0.1 and abs(difference["user", "different"]) < 0.08
+
+
+def test_groupings_without_pairs_have_no_rows() -> None:
     reviews, photos = city(1, 1)
-    with pytest.raises(ValueError, match="two business groups"):
-        diversity_pairs(reviews.assign(business_id="b"), photos, pairs=5, seed=0)
+    one = diversity_pairs(reviews.assign(business_id="b"), photos, pairs=5, seed=0)
+    assert set(one["kind"]) == {"intra user", "inter user"}
     lonely = reviews.assign(
         user_id=[f"u{i}" for i in range(len(reviews))], image_ids=[[i[0]] for i in reviews["image_ids"]]
     )
-    with pytest.raises(ValueError, match="two user groups, and one with two photos"):
-        diversity_pairs(lonely, photos, pairs=5, seed=0)
+    assert set(diversity_pairs(lonely, photos, pairs=5, seed=0)["kind"]) == {"intra business", "inter business"}
+    nothing = diversity_pairs(lonely.assign(business_id="b"), photos, pairs=5, seed=0)
+    assert nothing.empty and diversity_means(nothing, seed=0).empty and diversity_differences(nothing, seed=0).empty

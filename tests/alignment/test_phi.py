@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ def pairs(n: int, seed: int, label_of: str) -> Pairs:
     rng = np.random.default_rng(seed)
     image, sentence = unit(rng.normal(size=(n, DIM))), unit(rng.normal(size=(n, DIM)))
     value = sentence[:, 0] if label_of == "sentence" else (image * sentence).sum(axis=1)
-    return Pairs(image, sentence, (value > 0.2).astype(np.int64))
+    return Pairs(image, sentence, (value > 0.2).astype(np.int64), review=np.arange(n).astype(object))
 
 
 def auc(phi: AlignmentClassifier, test: Pairs) -> float:
@@ -62,7 +63,7 @@ def test_a_single_layer_learns_what_is_additive_and_nothing_of_the_match() -> No
 def test_training_stops_early_at_the_best_epoch_and_keeps_its_weights() -> None:
     rng = np.random.default_rng(0)
     train, val = pairs(60, 0, "sentence"), pairs(300, 1, "sentence")
-    train = Pairs(train.image, train.sentence, rng.permutation(train.label))  # nothing to learn but the noise
+    train = replace(train, label=rng.permutation(train.label))  # nothing to learn but the noise
     settings = Alignment(epochs=200, patience=4, hidden=64, lr=1e-2)
     phi, history = train_alignment(train, val, settings, seed=0)
     best = history["val_loss"].idxmin()
@@ -85,7 +86,7 @@ def test_the_same_seed_gives_the_same_phi_whatever_the_global_seed() -> None:
 def test_training_needs_both_classes() -> None:
     train = pairs(30, 0, "sentence")
     with pytest.raises(ValueError, match="the validation pairs are all of one class"):
-        train_alignment(train, Pairs(train.image, train.sentence, np.zeros(30, np.int64)), SETTINGS, seed=0)
+        train_alignment(train, replace(train, label=np.zeros(30, np.int64)), SETTINGS, seed=0)
 
 
 def test_the_threshold_is_the_best_of_all() -> None:

@@ -41,6 +41,7 @@ def test_features_are_open_clips_own_bit_for_bit(clip: Clip, clip_folder: Path, 
     np.testing.assert_allclose(np.linalg.norm(clip.encode_images(photos), axis=1), 1, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_vit_b_32_at_its_real_size_is_open_clips_own_bit_for_bit(tmp_path: Path, photos: list[str]) -> None:
     folder = save_clip(tmp_path / "vit", open_clip.get_model_config("ViT-B-32"))
     name, texts = f"local-dir:{folder}", ["a photo of ramen", "we waited " * 100]
@@ -202,6 +203,7 @@ def test_out_of_memory_with_one_photo_and_other_errors_are_raised(
             clip.encode_images(photos[:4])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which(os.environ.get("CXX", "g++")), reason="no C++ compiler: torch.compile needs one")
 def test_compiled_features_are_the_same_but_for_rounding(settings: Encoding, photos: list[str]) -> None:
     shipped, texts = Encoding(workers=0), ["The ramen was great", "we waited", LONG]
@@ -250,11 +252,11 @@ def test_the_fingerprint_tells_weights_preprocessing_and_tokenizer_apart(
     ("model", "pretrained", "message"),
     [
         ("ViT-B-32", "openai", "use encoding.model=ViT-B-32-quickgelu"),
-        ("ViT-B-32", None, "needs the tag of its weights or a file: openai"),
-        ("ViT-B-32", "nowhere", "needs the tag of its weights or a file: openai"),
-        ("ViT-B-32-quickgelu", "laion2b_s34b_b79k", "encoding.model=ViT-B-32 has 'laion2b_s34b_b79k'"),
-        ("ViT-Z-32", "openai", "no such open_clip model"),
-        ("local-dir:nowhere", None, "no open_clip_config.json in nowhere"),
+        ("ViT-B-32", None, r"a model given by name needs weights. A tag \(openai, .*\) needs a network"),
+        ("ViT-B-32", "nowhere", r"'nowhere' is not a known tag or valid file path\. A tag \(openai"),
+        ("ViT-B-32-quickgelu", "laion2b_s34b_b79k", "'laion2b_s34b_b79k' is not a known tag"),
+        ("ViT-Z-32", "openai", "no such open_clip model. See open_clip.list_models"),
+        ("local-dir:nowhere", None, "No such file or directory: 'nowhere/open_clip_config.json'"),
     ],
 )
 def test_models_that_cannot_be_used_are_refused_before_anything_is_fetched(
@@ -273,7 +275,7 @@ def save_named(folder: Path, weights: str, **changes: object) -> Encoding:
 
 def test_weights_that_are_called_openais_need_quickgelu_in_a_folder(tmp_path: Path) -> None:
     for name in ("vit_base.openai.safetensors", "ViT-B-32.safetensors", "ViT-L-14-336px.safetensors"):
-        with pytest.raises(ValueError, match='does not say "quick_gelu": true'):
+        with pytest.raises(ValueError, match='going by the name of their file: add "quick_gelu": true'):
             load_clip(save_named(tmp_path / name / "wrong", name), "cpu")
         assert load_clip(save_named(tmp_path / name / "right", name, quick_gelu=True), "cpu").dim == 16
 
@@ -321,14 +323,14 @@ def test_a_model_by_name_takes_its_weights_from_a_file(
 @pytest.mark.parametrize("name", ["ViT-B-32.pt", "RN50x4.pt", "ViT-L-14-336px.pt", "vit.openai.bin"])
 def test_a_file_that_is_called_openais_needs_quickgelu(small_names: None, tmp_path: Path, name: str) -> None:
     path = save_weights(tmp_path / name)
-    with pytest.raises(ValueError, match="trained with QuickGELU, going by their name; use .*=Small-quickgelu"):
+    with pytest.raises(ValueError, match="with QuickGELU, going by the name of their file: use .*=Small-quickgelu"):
         load_clip(Encoding(model="Small", pretrained=str(path)), "cpu")
     assert load_clip(Encoding(model="Small-quickgelu", pretrained=str(path)), "cpu").dim == 16
 
 
 def test_openais_torchscript_archives_are_not_run(small_names: None, tmp_path: Path) -> None:
     torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), tmp_path / "any-name.pt")
-    with pytest.raises(ValueError, match="is a TorchScript archive.*encoding.model=Small-quickgelu with .*=openai"):
+    with pytest.raises(ValueError, match="could not be loaded: .*TorchScript archives"):
         load_clip(Encoding(model="Small", pretrained=str(tmp_path / "any-name.pt")), "cpu")
 
 
@@ -350,7 +352,7 @@ def test_a_model_of_the_hub_is_read_from_its_cache(
     found = load_clip(Encoding(model="hf-hub:org/small", workers=0), "cpu")
     np.testing.assert_array_equal(found.encode_images(photos[:3]), clip.encode_images(photos[:3]))
     np.testing.assert_array_equal(found.encode_texts([LONG, "we"]), clip.encode_texts([LONG, "we"]))
-    with pytest.raises(ValueError, match="encoding.model=hf-hub:org/other could not be loaded .*is this its name"):
+    with pytest.raises(ValueError, match="encoding.model=hf-hub:org/other .*could not be loaded: .*Is this its name"):
         load_clip(Encoding(model="hf-hub:org/other"), "cpu")
 
 
@@ -389,14 +391,14 @@ def test_a_broken_folder_is_named_with_the_way_out(
     folder = tmp_path / "broken"
     shutil.copytree(clip_folder, folder)
     damage(folder)
-    with pytest.raises(ValueError, match=rf"could not be loaded \(.*{folder} must hold open_clip_config.json, .*again"):
+    with pytest.raises(ValueError, match=rf"could not be loaded: .*{folder} must hold open_clip_config.json, .*again"):
         load_clip(Encoding(model=f"local-dir:{folder}"), "cpu")
 
 
 def test_a_folder_without_weights_is_refused(clip_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(clip_folder, tmp_path / "empty")
     (tmp_path / "empty" / "open_clip_model.safetensors").unlink()
-    with pytest.raises(ValueError, match="no weights"):
+    with pytest.raises(ValueError, match="could not be loaded: Required pretrained weights"):
         load_clip(Encoding(model=f"local-dir:{tmp_path / 'empty'}"), "cpu")
 
 

@@ -31,7 +31,7 @@ from showcase_utils.encoding.features import FeatureStore
 from showcase_utils.encoding.ray_engine import Layout, RayClip, layout
 from showcase_utils.encoding.writer import FeatureWriter
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")]
 SETTINGS = Encoding(batch_size=8, shard_rows=32, workers=0, engine="ray")  # the CLIP that ships with the package
 MEMORY = 100 * 2**20
 
