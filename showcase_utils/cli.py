@@ -334,6 +334,53 @@ def download(
     console.print("set in the profile, or with --set:  " + "  ".join(found))
 
 
+@app.command(name="import")
+def import_(
+    kind: Annotated[str, typer.Argument(help="csv, jsonl, parquet, or a known set: yelp, google2021, tripadvisor.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Tables of reviews, of photos, of names; which is which is seen.")
+    ],
+    to: Annotated[Path, typer.Option("--to", help="Folder for the published file, the photos and a profile.")],
+    images: Annotated[Path | None, typer.Option("--images", help="Folder with the photos, in sub-folders too.")] = None,
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="FIELD=COLUMN", help="What a column means: `--map text=comment`."),
+    ] = None,
+    backbones: Annotated[
+        str, typer.Option(help="Of the profile: embedded (small, here) or gest (the paper's).")
+    ] = "embedded",
+    best_rating: Annotated[float, typer.Option(help="The best rating that there is; ratings become 1 to 5.")] = 5.0,
+    encoding: Annotated[str, typer.Option(help="Of CSV files.")] = "utf-8",
+) -> None:
+    """Bring your own reviews and photos into the form that everything else reads, with a profile to run.
+
+    `showcase import csv reviews.csv --images photos/ --map text=comment --to mine`
+    """
+    from showcase_utils.importing.layouts import read_mapping
+    from showcase_utils.importing.run import import_tables
+
+    pairs = _guard(read_mapping, mapping or [])
+    report = _guard(
+        import_tables, kind, files, images, to, pairs, backbones, best_rating, encoding, console.is_terminal
+    )
+    table = Table(box=None, pad_edge=False)
+    for column in ("file", "rows", "accepted", "rejected"):
+        table.add_column(column, justify="left" if column == "file" else "right")
+    for source, rows in report.rows.items():
+        accepted = report.accepted[source]
+        table.add_row(escape(source), f"{rows:,}", f"{accepted:,}", f"{rows - accepted:,}")
+    console.print(table)
+    for (source, reason), number in report.reasons.most_common(12):
+        console.print(f"  {number:,} × {escape(reason)}  ({escape(source)})")
+    if report.photos:
+        console.print(_photo_table(dict(report.photos)))
+    console.print(f"rejected rows  {escape(str(to / 'rejects.csv'))}")
+    for note in report.notes:
+        console.print(escape(note))
+    if report.profile:
+        console.print(f"next  showcase check --profile {escape(str(report.profile))}")
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def bench(
     context: typer.Context,
@@ -344,9 +391,8 @@ def bench(
     there = {path.stem.removeprefix("bench_"): path for path in sorted(folder.glob("bench_*.py"))}
     if not name:
         for known, path in there.items():
-            console.print(
-                f"{known:<12}{ast.get_docstring(ast.parse(path.read_text(encoding='utf-8'))).splitlines()[0]}"
-            )
+            purpose, _, _ = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")
+            console.print(f"{known:<12}{purpose}")
         return
     if name not in there:
         _fail(f"no benchmark '{name}': choose from {', '.join(there) or 'none, for this is not a checkout'}")

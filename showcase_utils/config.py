@@ -46,6 +46,8 @@ class SettingsError(ValueError):
 
 
 class Section(BaseModel):
+    """A frozen group of settings; what it does not know is an error."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, protected_namespaces=())
 
 
@@ -275,9 +277,10 @@ class Settings(Section):
 
 def marked(mark: type) -> dict[str, Any]:
     """The settings with a mark, by dotted key: ``marked(Speed)``, ``marked(Input)``, ``marked(Weights)``."""
+    models: dict[str, type[BaseModel]] = {"": Settings, **_sections()}
     return {
         f"{section}.{name}" if section else name: found
-        for section, model in {"": Settings, **_sections()}.items()
+        for section, model in models.items()
         for name, field in model.model_fields.items()
         for found in field.metadata
         if isinstance(found, mark)

@@ -71,6 +71,6 @@ def _code_lines(text: str, tree: ast.AST) -> list[str]:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.body:
             first = node.body[0]
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                prose.update(range(first.lineno, first.end_lineno + 1))
+                prose.update(range(first.lineno, (first.end_lineno or first.lineno) + 1))
     lines = (re.sub(r"\s+# [^'\"]*$", "", line) for n, line in enumerate(text.splitlines(), 1) if n not in prose)
     return [line.rstrip() for line in lines if line.strip() and not line.lstrip().startswith("#")]

@@ -1,11 +1,13 @@
-"""Finding the names of the demo world in text: which dishes, drinks, desserts and places does a sentence name?"""
+"""Finds the names of the demo world in text: which dishes, drinks, desserts and places a sentence names."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 from .places import ROOM_NOUNS, STOREFRONT_NOUNS, TERRACE_NOUNS
 from .scenes import Scene
@@ -46,6 +48,10 @@ class _Token:
     end: int
 
 
+def _named(token: _Token) -> dict[str, Any]:
+    return {token.role: token.name}
+
+
 def _forms(name: str) -> set[str]:
     """A name with its singular and plural."""
     stem = {name, name[:-2] if name.endswith("oes") else name, name[:-1] if name.endswith("s") else name}
@@ -54,7 +60,7 @@ def _forms(name: str) -> set[str]:
 
 @cache
 def _lexicon() -> tuple[re.Pattern[str], dict[str, tuple[str, str]]]:
-    tables = {
+    tables: dict[str, Iterable[str]] = {
         "base": BASES, "main": MAINS, "topping": TOPPINGS, "sauce": SAUCES, "vessel": VESSELS, "drink": DRINKS,
         "dessert": DESSERTS, "feature": TERRACES,
     }  # fmt: skip
@@ -63,7 +69,7 @@ def _lexicon() -> tuple[re.Pattern[str], dict[str, tuple[str, str]]]:
         for name in table:
             for form in set().union(*(_forms(spelling) for spelling in (name, *_SPELLINGS.get(name, ())))):
                 words.setdefault(form, (role, name))
-    plain = {"preparation": PREPARATIONS, "ambience": AMBIENCES, "awning": AWNINGS}
+    plain: dict[str, Iterable[str]] = {"preparation": PREPARATIONS, "ambience": AMBIENCES, "awning": AWNINGS}
     for role, table in plain.items():
         for name in table:
             words.update({spelling: (role, name) for spelling in (name, *_SPELLINGS.get(name, ()))})
@@ -99,9 +105,9 @@ def _dishes(tokens: list[_Token], lowered: str) -> list[tuple[Scene, int, int]]:
         inside = inside and gap in (" in the ", " on the ", " in my ", " on my ")
         if adjacent or inside:
             scene, start, _ = found.pop()
-            found.append((replace(scene, **{token.role: token.name}), start, token.end))
+            found.append((replace(scene, **_named(token)), start, token.end))
         else:
-            found.append((Scene("dish", **{token.role: token.name}), token.start, token.end))
+            found.append((Scene("dish", **_named(token)), token.start, token.end))
         previous = token
     return [entry for entry in found if entry[0].base or entry[0].main]
 
@@ -126,7 +132,7 @@ def _in_sentence(lowered: str) -> list[tuple[Scene, int, int]]:
         found = [(_with_details(scene, tokens), start, end)]
     for token in tokens:
         if token.role in ("drink", "dessert"):
-            found.append((Scene(token.role, **{token.role: token.name}), token.start, token.end))
+            found.append((Scene(token.role, **_named(token)), token.start, token.end))
     by_role = {token.role: token for token in reversed(tokens)}  # the first of each role
     if outside := by_role.get("outside"):
         feature = by_role.get("feature", outside)

@@ -85,8 +85,10 @@ def _voice(rng: np.random.Generator) -> Voice:
 
 
 def share_out(reviews: int, users: int, most: int, rng: np.random.Generator) -> np.ndarray:
-    """How many reviews each user writes, [users]: half write one, the rest 2…``most`` with a heavy tail; they sum to
-    ``reviews``, which those bounds must allow."""
+    """How many reviews each user writes, [users]: half write one, the rest 2…``most`` with a heavy tail.
+
+    They sum to ``reviews``, which those bounds must allow.
+    """
     urge = rng.pareto(1.6, size=users - users // 2)
     target = reviews - users // 2
 

@@ -31,7 +31,7 @@ class Scene:
 
     @property
     def name(self) -> str:
-        """What a sentence calls it: ``grilled shrimp tacos``, ``mojito``, ``candlelit room`` …"""
+        """What a sentence calls it, such as ``grilled shrimp tacos``, ``mojito``, ``candlelit room``."""
         return {
             "dish": f"{self.preparation} {self.main} {self.base}".strip(),
             "drink": self.drink,

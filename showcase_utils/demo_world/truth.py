@@ -54,8 +54,10 @@ class Truth:
         return find_mentions(text)
 
     def describes(self, sentence: str, scene: Scene) -> bool:
-        """Whether ``sentence`` names what ``scene`` shows: "the shrimp tacos" does for any shrimp tacos, "the tacos"
-        for any tacos, "the beef tacos" not for shrimp tacos."""
+        """Whether ``sentence`` names what ``scene`` shows.
+
+        "the shrimp tacos" does for any shrimp tacos, "the tacos" for any tacos, "the beef tacos" not for shrimp tacos.
+        """
         return names(sentence, scene)
 
 

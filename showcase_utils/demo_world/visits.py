@@ -31,8 +31,11 @@ class Photo:
 
 @dataclass(frozen=True)
 class Review:
-    """``visit`` is 1 for a repeat visit, which repeats the review id too. ``sentences[i].photos`` are indices into
-    ``photos``; ``text`` is the sentences joined by spaces, or ``None`` or empty for a review without words."""
+    """One review: ``visit`` is 1 for a repeat visit, which repeats the review id too.
+
+    ``sentences[i].photos`` are indices into ``photos``; ``text`` is the sentences joined by spaces, or ``None`` or
+    empty for a review without words.
+    """
 
     business_id: str
     user_id: str

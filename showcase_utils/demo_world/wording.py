@@ -189,6 +189,8 @@ def expand(template: str, voice: Voice, rng: np.random.Generator, words: Words |
     def fill(found: re.Match[str]) -> str:
         if found[1] == "who":
             return habitual(COMPANY, voice, rng)
+        if words is None:
+            raise ValueError(f"'{template}' names things of a visit, and there is none")
         return words.fill(found[1])
 
     return _SLOT.sub(fill, _choose(template, rng))

@@ -28,8 +28,11 @@ BANKS = {
 
 @dataclass(frozen=True)
 class Sentence:
-    """``kind`` is ``photo`` (describes ``photos``, indices into the review's), ``unpictured`` (describes ``scene``,
-    of which there is no photo), ``generic`` or ``other`` (service, waiting, prices, …)."""
+    """One sentence of a review, and what it is about.
+
+    ``kind`` is ``photo`` (describes ``photos``, indices into the review's), ``unpictured`` (describes ``scene``, of
+    which there is no photo), ``generic`` or ``other`` (service, waiting, prices, …).
+    """
 
     text: str
     kind: str

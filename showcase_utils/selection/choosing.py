@@ -41,7 +41,7 @@ def rankings(
         batch = pools.batch(chunk, device)
         ranked: dict[Ranker, Ranking] = {}
         for selector in selectors:
-            ranking = ranked.setdefault(selector.ranker, None) or selector.ranking(batch)
+            ranking = ranked.get(selector.ranker) or selector.ranking(batch)
             ranked[selector.ranker] = ranking
             yield np.array([where[row] for row in chunk.tolist()]), selector, ranking
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from itertools import chain, combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -33,8 +33,8 @@ class PrecisionRecallF1(NamedTuple):
 
 
 def precision_recall_f1(
-    chosen: Sequence[Hashable] | Sequence[Sequence[Hashable]],
-    relevant: Iterable[Hashable] | Sequence[Iterable[Hashable]],
+    chosen: Sequence[Any] | np.ndarray,
+    relevant: Iterable[Any],
     k: int,
 ) -> PrecisionRecallF1:
     """How many of the first k chosen photos are ones the user really posted (paper, section 5).
@@ -70,6 +70,12 @@ def precision_recall_f1(
     )
 
 
+def expected_f1(candidates: ArrayLike, relevant: ArrayLike, k: int) -> np.ndarray:
+    """F1@k that random sets of k have on average: k m / n hits among n candidates of which m are relevant."""
+    n, m = np.asarray(candidates, dtype=float), np.asarray(relevant, dtype=float)
+    return 2 * np.minimum(k, n) * m / n / (k + m)
+
+
 def auc(relevance: Sequence[ArrayLike], relevant: Sequence[ArrayLike]) -> Metric:
     """How probably one of the user's own photos is held more relevant than another of the pool; ties count half.
 
@@ -95,9 +101,10 @@ def diversity(features: ArrayLike | Sequence[ArrayLike], k: int) -> Metric:
     """
     if k < 2:
         raise ValueError(f"k = {k}: diversity needs pairs, so k must be at least 2")
-    if getattr(features, "ndim", None) == 2 or (len(features) and np.ndim(features[0]) == 1):
-        features = [features]
-    sets = [np.asarray(rows, dtype=np.float64)[:k] for rows in features]
+    many: Any = features
+    if getattr(many, "ndim", None) == 2 or (len(many) and np.ndim(many[0]) == 1):
+        many = [many]
+    sets = [np.asarray(rows, dtype=np.float64)[:k] for rows in many]
     total, size = np.zeros(len(sets)), np.array([len(rows) for rows in sets], dtype=float)
     for sample, rows in enumerate(sets):
         if len(rows):

@@ -18,7 +18,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from showcase_utils.artifacts import Stages
@@ -261,7 +261,7 @@ def _grouped(values: Ints, group: Ints, groups: int) -> list[Ints]:
     return np.split(values[order], np.cumsum(np.bincount(group, minlength=groups))[:-1])
 
 
-def _places(start: Sequence[int], sizes: Sequence[int]) -> tuple[Ints, NDArray[np.bool_]]:
+def _places(start: ArrayLike, sizes: Sequence[int]) -> tuple[Ints, NDArray[np.bool_]]:
     """Running numbers of each sample's items, (B, n), 0 where absent, and whether one is present."""
     column = np.arange(max(sizes, default=0))
     present = column < np.asarray(sizes)[:, None]

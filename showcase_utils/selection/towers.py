@@ -205,7 +205,8 @@ class Towers(Ranker):
 class BprTowers(Towers):
     """The same towers, of the widest profile, trained by BRIE's pairwise loss."""
 
-    key, loss = "bpr", staticmethod(bpr_loss)
+    key = "bpr"
+    loss: ClassVar[Loss] = staticmethod(bpr_loss)
 
     @classmethod
     def profiles(cls, settings: Selection) -> tuple[str, ...]:

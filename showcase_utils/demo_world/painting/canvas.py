@@ -24,7 +24,8 @@ WHITE: RGB = (255, 255, 255)
 
 def mix(a: RGB, b: RGB, share: float) -> RGB:
     """``share`` of ``b`` in ``a``."""
-    return tuple(int(p + (q - p) * share) for p, q in zip(a, b, strict=True))
+    red, green, blue = (int(p + (q - p) * share) for p, q in zip(a, b, strict=True))
+    return red, green, blue
 
 
 def shade(colour: RGB, factor: float) -> RGB:

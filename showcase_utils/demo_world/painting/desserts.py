@@ -184,7 +184,7 @@ def _tart(pen: Pen, dessert: Dessert) -> None:
     rows = ((0.0, 1), (0.27, 6), (0.56, 12))
     fruit = (dessert.accent, (92, 150, 54), (70, 66, 150), (255, 170, 60))
     for j, (r, count) in enumerate(rows):
-        for i in sorted(range(count), key=lambda i, n=count: math.sin(i * math.tau / n)):
+        for i in sorted(range(count), key=lambda i, n=count: math.sin(i * math.tau / n)):  # type: ignore[misc]
             a = i * math.tau / count
             where = pen.point(r * math.cos(a), r * math.sin(a), 0.3)
             tone = fruit[0] if j != 1 else fruit[1 + i % 3]

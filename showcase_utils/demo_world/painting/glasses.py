@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from showcase_utils.demo_world.painting.canvas import Pen, shade
 from showcase_utils.demo_world.vocabulary import RGB
 
-Profile = Sequence[tuple[float, float]]  # (radius, height) from the foot to the rim
+Profile = Sequence[tuple[float, ...]]  # (radius, height) from the foot to the rim
 
 
 def _smooth(*knots: tuple[float, float]) -> Profile:
     """A Catmull-Rom curve through the knots."""
     ends = (knots[0], *knots, knots[-1])
-    curve = []
+    curve: list[tuple[float, ...]] = []
     for a, b, c, d in zip(ends, ends[1:], ends[2:], ends[3:], strict=False):
         for t in (0.0, 0.25, 0.5, 0.75):
             curve.append(tuple(
