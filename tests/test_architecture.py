@@ -11,8 +11,8 @@ PACKAGE = Path(__file__).parents[1] / "showcase_utils"
 GROUND = "sources extras config recipes progress devices artifacts".split()
 FLOW = [  # a room imports from the ground and from rooms that stand before it
     *GROUND,
-    *"demo_world photos data encoding alignment selection generation backbones".split(),
-    *"metrics statistics claims showcase plots published pipeline cli".split(),
+    *"demo_world photos data importing encoding alignment selection generation backbones".split(),
+    *"metrics statistics claims showcase plots published pipeline checking cli".split(),
 ]
 GROUND_FOR_ALL = {"metrics.metric", "metrics.corpus", "statistics"}  # what a value and an interval are
 NEVER = {("metrics", "generation"), ("metrics", "selection"), ("claims", "generation")}  # though they stand before
