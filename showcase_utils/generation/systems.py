@@ -64,6 +64,12 @@ class System:
         """Whether encoder and cross-attention come from the captioner; else they are random."""
         return settings.pretrained is not None and self.pretrained and not self.baseline
 
+    def origin(self, settings: Generation) -> str:
+        """Where its first weights come from, in words."""
+        if self.baseline:
+            return "random weights"
+        return "the captioner" if self.starts_trained(settings) else "GPT-2, random encoder and cross-attention"
+
     def dataset(
         self, corpus: ShowcaseCorpus, split: str, photos: Literal["true", "chosen"] = "true", swap: bool | None = None
     ) -> ShowcaseDataset:
