@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from showcase_utils.photos.folder import ENDS, FORMATS
 
@@ -33,19 +33,29 @@ class CheckedPhoto:
         return replace(self, content=b"")
 
 
-def check_photo(content: bytes, max_pixels: int, decode: bool = True, as_it_is: bool = False) -> CheckedPhoto:
+def check_photo(
+    content: bytes,
+    max_pixels: int,
+    decode: bool = True,
+    as_it_is: bool = False,
+    upright: bool = False,
+    formats: tuple[str, ...] = FORMATS,
+) -> CheckedPhoto:
     """Decode a photo wholly and say what it is; without ``decode`` a JPEG that has its end is taken for whole.
 
     A JPEG in RGB or grey is kept byte for byte. Anything else that is a picture (PNG, WebP, GIF, BMP, CMYK) becomes
     an RGB JPEG, on white where it is transparent, and ``note`` says so; with ``as_it_is`` it stays, and ``note`` says
-    that. The size in pixels is looked at before any pixel is decoded.
+    that. With ``upright`` a JPEG that its EXIF says is to be turned is turned and encoded anew. The size in pixels is
+    looked at before any pixel is decoded.
     """
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        with Image.open(io.BytesIO(content), formats=formats) as image:
             if image.width * image.height > max_pixels:
                 return CheckedPhoto("too large", note=f"{image.width} x {image.height} pixels")
             # MPO: a JPEG with further pictures behind it, as some phones write it
             plain = image.format in ("JPEG", "MPO") and image.mode in ("RGB", "L")
+            if upright and image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+                plain = False
             if decode or not plain or not content.endswith(ENDS["JPEG"]):
                 image.load()
             if plain or as_it_is:
