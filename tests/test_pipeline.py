@@ -1,13 +1,13 @@
 """The driver over small notebooks of its own; the real ones run under nbval and in tests/notebooks."""
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 
 from showcase_utils import pipeline
 from showcase_utils.artifacts import Artifacts
 from showcase_utils.config import SettingsError, load_settings
 from showcase_utils.pipeline import RunError
+from showcase_utils.published import read_notebook
+from tests.small_notebooks import code, write_notebook
 
 PARAMETERS = 'profile = "smoke"\noverrides = ""\nartifacts = ""'
 MAKE_WORLD = """
@@ -20,18 +20,17 @@ store.make("data", (lambda context: (context.out / "b.txt").write_text("b"))).na
 """
 
 
-def write_notebook(folder, name, *sources):
-    cells = [new_code_cell(sources[0]), *(new_code_cell(source) for source in sources[1:])]
-    cells[0].metadata["tags"] = ["parameters"]
-    kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernelspec}), folder / f"{name}.ipynb")
+def write(house, first, *others):
+    """The only notebook of a house; its first cell holds the parameters."""
+    cells = [code(first, ("parameters",)), *map(code, others)]
+    write_notebook(house / "notebooks" / "01_data_filtering.ipynb", *cells)
 
 
 @pytest.fixture
 def house(tmp_path, monkeypatch):
     folder = tmp_path / "notebooks"
     folder.mkdir()
-    write_notebook(folder, "01_data_filtering", PARAMETERS, MAKE_WORLD)
+    write(tmp_path, PARAMETERS, MAKE_WORLD)
     monkeypatch.setattr(pipeline, "notebooks_folder", lambda: folder)
     monkeypatch.setattr(pipeline, "NOTEBOOKS", {"01_data_filtering": ()})
     return tmp_path
@@ -55,7 +54,7 @@ def test_runs_once_and_again_only_for_a_reason(house, monkeypatch):
     assert run(house, "world.seed=5")[0].state == "executed"
     store = Artifacts(load_settings("smoke", ["device=cpu", "world.seed=5"]), house / "artifacts")
     assert (store.path("world") / "a.txt").read_text() == "5"
-    write_notebook(house / "notebooks", "01_data_filtering", PARAMETERS, MAKE_WORLD, "1 + 1")
+    write(house, PARAMETERS, MAKE_WORLD, "1 + 1")
     assert run(house, "world.seed=5")[0].state == "executed"
 
 
@@ -63,16 +62,16 @@ def test_runs_once_and_again_only_for_a_reason(house, monkeypatch):
 def test_bars_of_a_running_notebook_are_handed_on(house, monkeypatch):
     bar = "progress_bar(total=9, desc='photos', disable=True)"
     slow = f"import time\nfrom showcase_utils.progress import progress_bar\nwith {bar} as b:\n    time.sleep(2.5)"
-    write_notebook(house / "notebooks", "01_data_filtering", PARAMETERS, slow)
+    write(house, PARAMETERS, slow)
     lines = []
     (done,) = run(house, on_progress=lines.append)
     assert lines and lines[0].startswith("photos:") and "0/9" in lines[0]
-    assert "photos" not in str(nbformat.read(done.path, as_version=4).cells[-1].outputs)
+    assert "photos" not in str(read_notebook(done.path)["cells"][-1]["outputs"])
     assert not (house / "artifacts" / "smoke" / ".progress").exists()
 
 
 def test_a_failing_cell_is_shown_with_its_notebook(house):
-    write_notebook(house / "notebooks", "01_data_filtering", PARAMETERS, "dish = {}\ndish['sushi']")
+    write(house, PARAMETERS, "dish = {}\ndish['sushi']")
     with pytest.raises(RunError) as error:
         run(house)
     text = str(error.value)
@@ -82,7 +81,7 @@ def test_a_failing_cell_is_shown_with_its_notebook(house):
 
 
 def test_a_notebook_without_our_parameters_is_an_error(house):
-    write_notebook(house / "notebooks", "01_data_filtering", 'profile = "smoke"', MAKE_WORLD)
+    write(house, 'profile = "smoke"', MAKE_WORLD)
     with pytest.raises(RunError, match="no parameter artifacts, overrides"):
         run(house)
 

@@ -2,20 +2,18 @@
 
 import json
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from showcase_utils import published, recipes
 from showcase_utils.config import load_settings
+from tests.small_notebooks import code, prose, write_notebook
 
 STAGES = ["data", "features"]
 CELLS = ["from showcase_utils.alignment import phi", "%matplotlib inline\nprint(1)"]
 
 
 def write(path, cells=CELLS, **metadata):
-    notebook = new_notebook(cells=[new_markdown_cell("# One"), *map(new_code_cell, cells)], metadata=metadata)
-    nbformat.write(notebook, path)
+    write_notebook(path, prose("# One"), *map(code, cells), **metadata)
 
 
 def record(path, *overrides):
@@ -38,7 +36,7 @@ def house(tmp_path, monkeypatch):
 
 def test_what_was_just_published_is_up_to_date(house):
     assert published.outdated(house, {"01_one": STAGES}) == {}
-    assert "papermill" not in nbformat.read(house / "01_one.ipynb", 4).metadata
+    assert "papermill" not in published.read_notebook(house / "01_one.ipynb")["metadata"]
 
 
 def test_figures_say_what_made_them(house):
@@ -48,12 +46,12 @@ def test_figures_say_what_made_them(house):
 
 def test_an_edited_cell_is_seen_and_edited_prose_is_not(house):
     path = house / "01_one.ipynb"
-    notebook = nbformat.read(path, 4)
-    notebook.cells[0].source = "# Another"
-    nbformat.write(notebook, path)
+    notebook = published.read_notebook(path)
+    notebook["cells"][0]["source"] = "# Another"
+    path.write_text(json.dumps(notebook))
     assert published.outdated(house, {"01_one": STAGES}) == {}
-    notebook.cells[2].source = "print(2)"
-    nbformat.write(notebook, path)
+    notebook["cells"][2]["source"] = "print(2)"
+    path.write_text(json.dumps(notebook))
     assert published.outdated(house, {"01_one": STAGES}) == {"01_one": "cells changed"}
 
 

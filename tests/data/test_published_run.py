@@ -7,7 +7,6 @@ import json
 import re
 from pathlib import Path
 
-import nbformat
 import pandas as pd
 import pytest
 from PIL import Image
@@ -19,6 +18,7 @@ from showcase_utils.data.frames import load_reviews
 from showcase_utils.data.gest import photos_named
 from showcase_utils.photos.files import check_photo
 from showcase_utils.photos.store import PhotoStore
+from showcase_utils.published import read_notebook
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
@@ -51,11 +51,11 @@ def run(folder):
         (folder / "mine.yaml").write_text(profile, encoding="utf-8")
         (done,) = pipeline.run(str(folder / "mine.yaml"), ["device=cpu"], str(folder / "artifacts"), end="01")
         assert done.state == "executed" and len(done.figures) == 4
-        cells = nbformat.read(done.path, as_version=4).cells
+        cells = read_notebook(done.path)["cells"]
         outputs = [output for cell in cells for output in cell.get("outputs", [])]
         assert not [output for output in outputs if output.get("name") == "stderr"]
         store = Artifacts(load_settings(folder / "mine.yaml", ["device=cpu"]), folder / "artifacts")
-        return "".join(output.get("text", "") for output in outputs), store.path("data")
+        return "".join("".join(output.get("text", "")) for output in outputs), store.path("data")
 
     return run
 
