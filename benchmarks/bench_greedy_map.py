@@ -22,8 +22,8 @@ import torch
 
 from showcase_utils.config import Selection
 from showcase_utils.selection import dpp
-from showcase_utils.selection.pools import Pools
 from showcase_utils.selection.kdpp import sample_kdpp
+from showcase_utils.selection.pools import Pools
 from showcase_utils.selection.towers import bpr_loss, dpp_loss, new_model
 from showcase_utils.selection.training import Schedule, mean_loss, new_optimiser, train_epoch
 
