@@ -31,7 +31,7 @@ from showcase_utils.encoding.features import FeatureStore
 from showcase_utils.encoding.ray_engine import Layout, RayClip, layout
 from showcase_utils.encoding.writer import FeatureWriter
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")]
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
 SETTINGS = Encoding(batch_size=8, shard_rows=32, workers=0, engine="ray")  # the CLIP that ships with the package
 MEMORY = 100 * 2**20
 
@@ -83,6 +83,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
+@pytest.mark.slow
 def test_a_ray_of_its_own_makes_the_same_stage_and_is_closed_again(
     paths: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -116,6 +117,7 @@ def parent(process: int) -> int:
     return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="finds out under /proc which node reads a file")
 def test_a_node_killed_at_work_leaves_no_trace_in_the_store(
     cluster: Cluster, address: None, own: Clip, paths: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -171,6 +173,7 @@ def cramp(clip: Clip) -> None:
     clip.model.encode_text = cramped
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_with_what_is_missing_also_when_memory_runs_out(
     address: None, own: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,6 +217,7 @@ def test_an_interrupted_run_goes_on_with_what_is_missing_also_when_memory_runs_o
     assert contents(tmp_path / "ray") == contents(tmp_path / "local")
 
 
+@pytest.mark.slow
 def test_a_node_with_another_model_is_refused(address: None, own: Clip, tmp_path: Path) -> None:
     with RayClip(own, "cpu") as engine:
         engine.fingerprint = "0" * 64
