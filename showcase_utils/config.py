@@ -203,6 +203,7 @@ class Telling(Section):
     agreement: Annotated[float, Field(ge=0)] = Field(1.0, description="weight of what other candidates say too")
     tone: Probability = Field(0.3, description="sentences less kind than this share of the quotes are not told")
     manner: Annotated[float, Field(ge=0)] = Field(1.0, description="weight of the user's manner of writing")
+    variety: Annotated[float, Field(ge=0)] = Field(0.1, description="weight of chance, so that users' texts differ")
     same: Probability = Field(0.9, description="cosine from which two sentences say the same")
 
 

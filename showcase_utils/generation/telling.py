@@ -8,6 +8,7 @@ is said. The settings' section ``telling`` holds every decision.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -70,7 +71,7 @@ class Pool:
     """What the writers offer for one request, and what the judges make of each distinct text.
 
     ``support`` (k, n) is Φ of every photo with every text, ``rows`` (n, d) their features; ``tone`` and ``manner`` (n,)
-    say how kind a text is, and how much in the user's manner.
+    say how kind a text is, and how much in the user's manner. ``chance`` (n,) is Gumbel noise of the user's own.
     """
 
     candidates: list[Candidate]
@@ -79,6 +80,7 @@ class Pool:
     support: Floats
     tone: NDArray[np.float64]
     manner: NDArray[np.float64]
+    chance: NDArray[np.float64]
 
 
 class Teller:
@@ -141,7 +143,7 @@ class Teller:
         if settings.tone:
             free &= pool.tone >= self._coolest
         value = np.log(np.maximum(pool.support, 1e-6)) + settings.manner * pool.manner  # (k, n)
-        value = value + settings.agreement * _agreement(pool, allowed)
+        value += settings.agreement * _agreement(pool, allowed) + settings.variety * pool.chance
         value[pool.support < limit] = -np.inf
         told: list[Told] = []
         silent = np.ones(photos, dtype=bool)  # photos that no sentence speaks of yet
@@ -198,7 +200,8 @@ class Teller:
         pairs = np.repeat(request.photos, n, axis=0), np.tile(rows, (k, 1))
         support = self.phi.score(*pairs).reshape(k, n) if n else np.zeros((k, 0), np.float32)
         tone = np.array([tones[text] for text in texts])
-        return Pool(candidates, texts, rows, support, tone, manner(texts, request.past))
+        own = np.random.default_rng(zlib.crc32("\n".join([request.place, *request.past]).encode()))
+        return Pool(candidates, texts, rows, support, tone, manner(texts, request.past), own.gumbel(size=n))
 
 
 def text_of(told: Sequence[Told]) -> str:

@@ -38,9 +38,16 @@ LADDER: dict[str, tuple[str, tuple[str, ...]]] = {
     "told_agreed": ("… what the drafts agree on", ("agreement",)),
     "told_retrieved": ("… and quotes of training reviews", ("writers", "quotes", "stars")),
     "told_kind": ("… kind ones only", ("tone",)),
-    "told_manner": ("… in the user's manner", ("manner",)),
+    "told_manner": ("… in the user's manner", ("manner", "variety")),
 }
-PLAIN = {"writers": ("greedy", "sample"), "each_photo": False, "agreement": 0.0, "tone": 0.0, "manner": 0.0}
+PLAIN = {
+    "writers": ("greedy", "sample"),
+    "each_photo": False,
+    "agreement": 0.0,
+    "tone": 0.0,
+    "manner": 0.0,
+    "variety": 0.0,
+}
 
 
 def build_texts(context: BuildContext) -> None:

@@ -12,7 +12,7 @@ from showcase_utils.generation.tone import Tone
 from tests.generation.conftest import DIM, Store
 
 EVEN = Tone(pd.DataFrame({"phrase": [""], "weight": [1.0]}))
-PLAIN = Telling(agreement=0.0, tone=0.0, manner=0.0)
+PLAIN = Telling(agreement=0.0, tone=0.0, manner=0.0, variety=0.0)
 
 
 class Cosine:
@@ -44,8 +44,8 @@ def _pool(support, about=None, rows=None, **judged):
     about = [ALL] * len(texts) if about is None else about
     candidates = [Candidate(text, "sample", photo) for text, photo in zip(texts, about, strict=True)]
     rows = np.eye(len(texts), DIM, dtype=np.float32) if rows is None else np.array(rows, np.float32)
-    zeros = np.zeros(len(texts))
-    return Pool(candidates, texts, rows, support, judged.get("tone", zeros), judged.get("manner", zeros))
+    judges = [judged.get(name, np.zeros(len(texts))) for name in ("tone", "manner", "chance")]
+    return Pool(candidates, texts, rows, support, *judges)
 
 
 def _chosen(pool, settings=PLAIN, **changes):
@@ -82,6 +82,15 @@ def test_tone_shuts_out_and_manner_prefers():
     pool = _pool([[0.9, 0.8]], tone=np.array([-1.0, 2.0]), manner=np.array([0.0, 1.0]))
     assert _chosen(pool) == [("0", 0)] and _chosen(pool, tone=0.3) == [("1", 0)]
     assert _chosen(pool, manner=1.0) == [("1", 0)]
+
+
+def test_chance_is_the_users_own_and_decides_between_equals():
+    pool = _pool([[0.8, 0.8]], chance=np.array([0.0, 1.0]))
+    assert _chosen(pool) == [("0", 0)] and _chosen(pool, variety=0.1) == [("1", 0)]
+    photos, nothing = _quotes().photos, np.zeros((0, DIM), np.float32)
+    requests = [Request(photos, nothing, past, "b") for past in (["one"], ["two"], ["one"])]
+    one, two, again = (pool.chance.tolist() for pool in _teller(writers=("retrieval",)).offer(requests))
+    assert one == again != two
 
 
 def test_writers_that_are_not_asked_have_no_say():

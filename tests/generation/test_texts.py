@@ -3,11 +3,33 @@
 import dataclasses
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from showcase_utils.config import Telling
 from showcase_utils.generation.baselines.floors import FLOORS
-from showcase_utils.generation.texts import write_all_texts
+from showcase_utils.generation.quotes import Quotes
+from showcase_utils.generation.telling import Teller
+from showcase_utils.generation.texts import LADDER, ladder, tell_all, telling_system, write_all_texts
+from showcase_utils.generation.tone import Tone
+from tests.generation.conftest import DIM
+
+
+class PrefersKnown:
+    """In Φ's place: everything is borne out by everything, known sentences most."""
+
+    variant, threshold, fingerprint = "", 0.5, ""
+
+    def __init__(self, known):
+        self.known = known
+
+    def score(self, image, sentence):
+        return np.where(np.isin(sentence[:, 0], self.known[:, 0]), 1.0, 0.6).astype(np.float32)
+
+
+def encode(texts):
+    return np.random.default_rng(0).normal(size=(len(texts), DIM)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +75,50 @@ def test_a_run_that_is_done_is_not_made_again(systems, tmp_path):
 def test_a_system_that_was_not_trained_is_named(systems, tmp_path):
     with pytest.raises(FileNotFoundError, match="img_gpt2-0"):
         build(tmp_path, systems, systems=("img_gpt2",))
+
+
+def test_the_ladder_goes_from_the_plain_way_to_the_settings_one_decision_at_a_time():
+    settings = Telling(samples=5, quotes=3, variety=0.3, support=0.7)
+    steps = list(ladder(settings).values())
+    assert steps[-1] == settings and [step.writers for step in steps[:3]] == [("greedy", "sample")] * 3
+    before = steps[0]
+    assert (before.each_photo, before.agreement, before.tone, before.manner, before.variety) == (False, 0, 0, 0, 0)
+    assert before.samples == 5 and before.support == 0.7
+    for step in steps[1:]:
+        assert step != before
+        before = step
+
+
+def test_every_step_tells_of_every_test_review_with_its_evidence(trained):
+    model, tokenizer, corpus = trained
+    train = corpus.rows("train")
+    rows = train.assign(sentence_id=train["review_id"], image_id=[ids[0] for ids in train["image_ids"]])
+    quotes = Quotes.gather(
+        rows[["sentence_id", "text", "image_id", "business_id"]], corpus.photos, corpus.review_features
+    )
+    tone = Tone(pd.DataFrame({"phrase": [""], "weight": [1.0]}))
+    teller = Teller(model, tokenizer, quotes, tone, PrefersKnown(quotes.texts), encode, Telling())
+    told = {name: (texts, evidence) for name, texts, evidence in tell_all(teller, corpus, 3)}
+    assert list(told) == list(LADDER)
+    test = corpus.dataset("test", "chosen").reviews
+    for texts, evidence in told.values():
+        assert list(texts["review_id"]) == list(test["review_id"]) and set(texts["seed"]) == {3}
+        joined = evidence.groupby("review_id")["sentence"].agg(" ".join)
+        assert all(joined[row.review_id] == row.text for row in texts.itertuples())
+        shown = texts.set_index("review_id")["image_ids"]
+        assert all(row.image_id in shown[row.review_id] for row in evidence.itertuples())
+    assert "retrieval" in set(told["told_retrieved"][1]["writer"]) and "retrieval" not in set(
+        told["told_agreed"][1]["writer"]
+    )
+
+
+def test_the_generator_is_that_of_the_lowest_cross_entropy_of_those_that_see(tmp_path):
+    records = [("text_gpt2", 0, 1.0), ("img_gpt2", 0, 1.2), ("ours_ce", 0, 1.1), ("ours_pc2l", 1, 0.9), ("st", 0, 0.5)]
+    for name, seed, loss in records:
+        folder = tmp_path / f"{name}-{seed}"
+        folder.mkdir()
+        (folder / "training.json").write_text(json.dumps({"system": name, "seed": seed, "val_ce": loss}))
+        (folder / "timing.json").write_text(json.dumps({"seconds": 1.0}))
+    assert telling_system(tmp_path, Telling(), 0) == "ours_ce" and telling_system(tmp_path, Telling(), 1) == "ours_pc2l"
+    assert telling_system(tmp_path, Telling(system="img_gpt2"), 0) == "img_gpt2"
+    assert telling_system(tmp_path, Telling(), 2) == ""
