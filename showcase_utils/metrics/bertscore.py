@@ -6,6 +6,7 @@ import io
 import zlib
 from collections.abc import Sequence
 from contextlib import redirect_stderr
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,6 +82,7 @@ def bertscore(
     return mean_metric(scores, variant)
 
 
+@lru_cache(maxsize=1)  # a table scores a dozen systems by one model
 def _scorer(source: str, layer: int, device: str) -> BERTScorer:
     import transformers
     from bert_score import BERTScorer
