@@ -32,13 +32,15 @@ def log_likelihood_given_size(L: Tensor, chosen: Tensor, present: Tensor) -> Ten
 def symmetric_polynomials(L: Tensor, k: int) -> Tensor:
     """e_0 … e_k of the eigenvalues of L [..., n, n], without the eigenvalues: [..., k + 1].
 
-    Newton's identities, m e_m = Σ_i (−1)^{i−1} e_{m−i} p_i with p_i = tr Lⁱ. Their terms cancel as k grows, so this is
+    Newton's identities, m e_m = Σ_i (−1)^{i−1} e_{m−i} p_i with p_i = tr Lⁱ. The trace of a product of
+    two symmetric powers is the sum of their entries' products, which spares every other power. The identities' terms cancel as k grows, so this is
     for sets of a few items and eigenvalues that sum to about 1.
     """
-    power, traces = L, []
-    for i in range(k):
-        power = L if i == 0 else power @ L
-        traces.append(power.diagonal(dim1=-2, dim2=-1).sum(-1))
+    powers = [L]
+    while 2 * len(powers) < k:
+        powers.append(powers[-1] @ L)
+    traces = [L.diagonal(dim1=-2, dim2=-1).sum(-1)]
+    traces += [(powers[(i + 1) // 2 - 1] * powers[i // 2 - 1]).sum((-2, -1)) for i in range(2, k + 1)]
     e = [torch.ones_like(L[..., 0, 0])]
     for m in range(1, k + 1):
         e.append(sum((-1) ** (i - 1) * e[m - i] * traces[i - 1] for i in range(1, m + 1)) / m)

@@ -10,7 +10,7 @@ import torch
 
 from showcase_utils.selection.choosing import Choice, choose
 from showcase_utils.selection.methods import Selector, Variant
-from showcase_utils.selection.metrics import auc, diversity, precision_recall_f1, sameness
+from showcase_utils.selection.metrics import auc, diversity, expected_f1, precision_recall_f1, sameness
 from showcase_utils.selection.pools import Ints, Pools
 
 PLACES, CROWD = 20, 20  # places whose users' sets are compared, and the users that a place should have for it
@@ -22,11 +22,15 @@ def is_evaluable(pools: Pools, rows: Ints, k: int) -> np.ndarray:
 
 
 def score(pools: Pools, rows: Ints, variant: Variant, choice: Choice, k: int) -> pd.DataFrame:
-    """One row per sample: metrics of the first k picks, AUC of the relevance, and what the strata are made of."""
+    """One row per sample: metrics of the first k picks, AUC of the relevance, and what the strata are made of.
+
+    ``chance`` is the F1 that a random set of k would have.
+    """
     frame = _labelled(pools.samples.iloc[rows], variant)
     relevant = [pools.relevant[row] for row in rows]
     accuracy = precision_recall_f1(choice.picks, relevant, k)
     frame["evaluable"] = is_evaluable(pools, rows, k)
+    frame["chance"] = expected_f1(frame["candidates"], frame["relevant"], k)
     frame["precision"], frame["recall"], frame["f1"] = (metric.per_sample for metric in accuracy)
     frame["diversity"] = np.nan  # one photo has no pair
     if k > 1:

@@ -23,6 +23,7 @@ CLAIM_ONE = (  # claim, one, other, metric, and what the difference must exceed:
     ("the DPP buys diversity", DPP, RELEVANCE, "diversity", 0.0),
     ("the DPP costs little relevance", DPP, RELEVANCE, "f1", LITTLE),
 )
+LEARNED = ("dpp", "metric_dpp")
 RULES = ("random", "k_medoids", "top_k_cosine", "mmr_cosine", "dpp_cosine")  # what learns nothing
 
 
@@ -113,22 +114,41 @@ def paired_difference(
     )
 
 
-def against_best_baselines(scores: pd.DataFrame, metric: str = "f1", draws: int = 1000) -> pd.DataFrame:
-    """The learned DPP of each profile against the best rule that learns nothing and the best other method at all.
+def over_chance(scores: pd.DataFrame, draws: int = 1000, seed: int = 0) -> pd.DataFrame:
+    """How many times chance's F1 each method has on the test split, the best first: mean, ``over chance``, low, high.
 
-    One row per profile and opponent: the opponent, and ``metric``'s difference with its interval. Opponents are picked
-    by their mean on the validation split, so that the test split does not pick them; the oracle is none.
+    Chance is exact, so the interval is that of the method alone: users are drawn again for both means of the ratio.
+    """
+    rows = {}
+    for name, part in evaluable(scores).groupby(["method", "profile"]):
+        mine = part.groupby(["user_id", "review_id"])[["f1", "chance"]].mean().reset_index()
+        users = np.unique(mine["user_id"].to_numpy(str), return_inverse=True)[1]
+        found, chance = (
+            resampled_means(mine[column].to_numpy(), users, draws, np.random.default_rng(seed))
+            for column in ("f1", "chance")
+        )
+        low, high = percentile_bounds(found / chance)
+        ratio = mine["f1"].mean() / mine["chance"].mean()
+        rows[name] = {"f1": mine["f1"].mean(), "over chance": ratio, "low": low, "high": high}
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis(["method", "profile"])
+    return table.sort_values("over chance", ascending=False)
+
+
+def against_best_baselines(scores: pd.DataFrame, metric: str = "f1", draws: int = 1000) -> pd.DataFrame:
+    """The learned DPPs, of each profile, against the best rule that learns nothing and the best other method at all.
+
+    One row per method, profile and opponent: the opponent, and ``metric``'s difference with its interval. Opponents are
+    picked by their mean on the validation split, so that the test split does not pick them; the oracle is none.
     """
     means = evaluable(scores, "val").groupby(["method", "profile"])[metric].mean()
     method = means.index.get_level_values("method")
-    best = {"learns nothing": means[method.isin(RULES)], "any other": means[~method.isin(["dpp", "oracle"])]}
-    rows = [
-        {"profile": profile, "best that": kind, "opponent": " ".join(found.idxmax())}
-        | dict(paired_difference(evaluable(scores), ("dpp", profile), found.idxmax(), metric, draws))
-        for profile in means.loc[["dpp"]].index.get_level_values("profile")
-        for kind, found in best.items()
-    ]
-    return pd.DataFrame(rows).set_index(["profile", "best that"])
+    rows = []
+    for mine in means[method.isin(LEARNED)].index:
+        best = {"learns nothing": means[method.isin(RULES)], "any other": means[~method.isin([mine[0], "oracle"])]}
+        for kind, found in best.items():
+            facts = {"method": mine[0], "profile": mine[1], "best that": kind, "opponent": " ".join(found.idxmax())}
+            rows.append(facts | dict(paired_difference(evaluable(scores), mine, found.idxmax(), metric, draws)))
+    return pd.DataFrame(rows).set_index(["method", "profile", "best that"])
 
 
 def strata_table(scores: pd.DataFrame, by: str, names: Sequence[Name], draws: int = 1000) -> pd.DataFrame:

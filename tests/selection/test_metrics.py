@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from showcase_utils.selection.metrics import auc, diversity, precision_recall_f1
+from showcase_utils.selection.metrics import auc, diversity, expected_f1, precision_recall_f1, sameness
 
 
 def test_one_sample_by_hand():
@@ -70,3 +70,17 @@ def test_no_samples_at_all_are_none_and_a_sample_without_picks_is_one():
     assert np.isnan(precision_recall_f1([], [], 3).f1.value)
     assert precision_recall_f1([], ["a", "b"], 3).value == (0.0, 0.0, 0.0)
     assert precision_recall_f1(["a"], (i for i in "ab"), 1).recall.value == 0.5
+
+
+def test_chance_is_the_mean_over_random_sets():
+    rng = np.random.default_rng(0)
+    sets = [rng.permutation(12)[:3] for _ in range(4000)]
+    drawn = precision_recall_f1(sets, [[0, 1]] * len(sets), 3).f1.value
+    assert expected_f1(12, 2, 3) == pytest.approx(drawn, abs=0.01)
+    assert expected_f1([2], [1], 3) == pytest.approx([2 * 1 / (3 + 1)])  # all of a small pool are shown
+
+
+def test_sameness_by_hand():
+    top_set, overlap = sameness([{1, 2, 3}, {3, 2, 1}, {3, 4, 5}])
+    assert top_set == pytest.approx(2 / 3) and overlap == pytest.approx((1 + 1 / 5 + 1 / 5) / 3)
+    assert sameness([{1}])[0] == 1 and math.isnan(sameness([{1}])[1])

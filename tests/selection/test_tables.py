@@ -48,6 +48,14 @@ def test_labels_follow_k_and_sameness_joins_the_table():
     assert table["top set"].isna().sum() == 2  # of the methods that it does not know
 
 
+def test_times_chance_has_an_interval():
+    scores = _scores(0.3).assign(chance=0.5)
+    table = tables.over_chance(scores, draws=200)
+    mean = tables.evaluable(scores).groupby(["method", "profile"])["f1"].mean()
+    assert table.index[0] == ("dpp", "img+text") and table["over chance"].iloc[0] == pytest.approx(mean.max() / 0.5)
+    assert (table["low"] < table["over chance"]).all() and (table["over chance"] < table["high"]).all()
+
+
 def test_only_evaluable_samples_of_the_split_count():
     scores = _scores()
     scores.loc[scores["review_id"] == "test3_0", "evaluable"] = False
@@ -103,8 +111,8 @@ def test_the_best_baselines_are_picked_on_validation():
     learned["f1"] += 0.05
     result = tables.against_best_baselines(pd.concat([scores, learned]), draws=100)
     assert result["opponent"].to_dict() == {
-        ("img+text", "learns nothing"): "random none",
-        ("img+text", "any other"): "bpr img+text",
+        ("dpp", "img+text", "learns nothing"): "random none",
+        ("dpp", "img+text", "any other"): "bpr img+text",
     }
     assert result["difference"].to_numpy() == pytest.approx([0.2, 0.15], abs=0.06)
 
