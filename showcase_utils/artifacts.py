@@ -222,8 +222,13 @@ class Artifacts:
         return [name for name in STAGES if name != "world" or self.settings.data.source == "demo"]
 
     def statuses(self, last: str = "") -> dict[str, Status]:
-        """How every stage stands (or those that ``last`` depends on, and itself), in order, in one pass."""
+        """How every stage stands (or those that ``last`` depends on, and itself), in order, in one pass.
+
+        Raises ``KeyError`` for a stage that this run does not have.
+        """
         found: dict[str, Status] = {}
+        if last and last not in self.stages():
+            raise KeyError(f"no stage '{last}' in this run: the stages are {', '.join(self.stages())}")
         wanted = self._above(last) if last else set(self.stages())
         for name in self.stages():
             if name in wanted:

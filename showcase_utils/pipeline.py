@@ -34,7 +34,7 @@ NOTEBOOKS: dict[str, tuple[str, ...]] = {  # name -> the stages it reads; those 
     "03_dpp_selection": ("data", "features"),
     "04_contrastive_training": ("data", "features", "alignment", "selection"),
     "05_metric_evaluation": ("world", "data", "features", "alignment", "selection", "generation"),
-    "06_showcase_gallery": ("data", "features", "selection", "generation", "texts", "evaluation"),
+    "06_showcase_gallery": ("data", "features", "alignment", "selection", "generation", "texts"),
 }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,8 @@ def publish(executed: Mapping[str, Path], records: Mapping[str, dict[str, Any]],
     """Writes executed notebooks into ``folder`` and their figures beside it, without what only this run knows."""
     import nbformat
 
+    from showcase_utils.plots.writer import stamp
+
     for name, path in executed.items():
         notebook = nbformat.read(path, as_version=4)
         notebook.metadata.pop("papermill", None)
@@ -75,10 +78,14 @@ def publish(executed: Mapping[str, Path], records: Mapping[str, dict[str, Any]],
         nbformat.write(notebook, folder / f"{name}.ipynb")
     shutil.rmtree(FIGURES, ignore_errors=True)
     shutil.copytree(figures, FIGURES, ignore=shutil.ignore_patterns(".*", "*.new"))
-    index = json.loads((FIGURES / "index.json").read_text(encoding="utf-8"))
-    for entry in index.values():
-        entry["made_by"] = digest(records[entry["notebook"]])[:16]
-    (FIGURES / "index.json").write_text(json.dumps(index, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
+    for name, record in records.items():
+        stamp(FIGURES, name, {"made_by": digest(record)[:16], "commit": _commit()})
+
+
+def _commit() -> str:
+    """The commit that was checked out, to find the way back; what wrote a figure is told by ``made_by``."""
+    asked = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=PACKAGE, capture_output=True, text=True)
+    return asked.stdout.strip()
 
 
 def _python(cell: str) -> str:

@@ -27,7 +27,11 @@ class MaterialEncoder:
     def somebody(self, profile: Profile) -> Somebody:
         """Raises ``ValueError`` that names every photo that cannot be read, and why."""
         photos = [Item(str(path), row, path=Path(path)) for path, row in self._photos(profile.photos)]
-        texts = [Item(f"text {n}", row, text=text) for n, (text, row) in enumerate(self.texts(profile.texts), 1)]
+        kept = [text for text in profile.texts if text.strip()]
+        texts = [
+            Item(f"text {n}", row, text=text)
+            for n, (text, row) in enumerate(zip(kept, self.texts(kept), strict=True), 1)
+        ]
         return Somebody(profile.name, profile.name, photos, texts)
 
     def somewhere(self, place: Place) -> Somewhere:
@@ -37,11 +41,10 @@ class MaterialEncoder:
             raise ValueError(f"{place.name}: a showcase needs at least one photo of the place")
         return Somewhere(place.name, place.name, photos)
 
-    def texts(self, texts: Sequence[str]) -> list[tuple[str, np.ndarray]]:
-        """Each text that is not blank with its features, (d,)."""
-        kept = [text for text in texts if text.strip()]
-        rows = self._encoded([("text", text) for text in kept], kept, "encode_texts")
-        return list(zip(kept, rows, strict=True))
+    def texts(self, texts: Sequence[str]) -> np.ndarray:
+        """Features of texts, (n, d)."""
+        rows = self._encoded([("text", text) for text in texts], texts, "encode_texts")
+        return np.stack(rows) if rows else np.zeros((0, 0), np.float32)
 
     def _photos(self, paths: Sequence[str | Path]) -> list[tuple[Path, np.ndarray]]:
         files, wrong = [Path(path).expanduser() for path in paths], []

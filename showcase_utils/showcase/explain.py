@@ -12,12 +12,14 @@ import torch
 from showcase_utils.artifacts import Artifacts
 from showcase_utils.config import SettingsError, load_settings
 from showcase_utils.devices import use_threads
+from showcase_utils.generation.telling import Teller
+from showcase_utils.generation.texts import open_teller
 from showcase_utils.selection.showing import Showing, Shown
 from showcase_utils.showcase.encoder import MaterialEncoder
 from showcase_utils.showcase.library import Library
 from showcase_utils.showcase.material import Item, Place, Profile, Somebody, Somewhere
 from showcase_utils.showcase.result import PastItem, PhotoReason, SentenceReason, Showcase, words_of
-from showcase_utils.showcase.writing import Writer, Written
+from showcase_utils.showcase.writing import Written, rows_of, write
 
 CHUNK = 64  # showcases that are made at once
 SAME = 0.999  # cosine from which two photos count as one
@@ -48,9 +50,9 @@ class Options:
 class Showcases:
     """Everything that explanations need: ``Showcases.load("demo").explain(user_id, business_id)``."""
 
-    def __init__(self, library: Library, encoder: MaterialEncoder, showing: Showing, writer: Writer) -> None:
+    def __init__(self, library: Library, encoder: MaterialEncoder, showing: Showing, teller: Teller) -> None:
         self.settings = library.artifacts.settings
-        self.library, self.encoder, self.showing, self.writer = library, encoder, showing, writer
+        self.library, self.encoder, self.showing, self.teller = library, encoder, showing, teller
 
     @classmethod
     def load(
@@ -66,7 +68,7 @@ class Showcases:
         use_threads(store.settings)
         library = Library(store)
         encoder = MaterialEncoder(store.settings, library.features.photos.fingerprint)
-        return cls(library, encoder, Showing.load(store, method), Writer.open(store, encoder.texts, system, seed))
+        return cls(library, encoder, Showing.load(store, method), open_teller(store, encoder.texts, seed, system))
 
     def explain(self, user: str | Profile, place: str | Place, k: int | None = None, **options: object) -> Showcase:
         """The showcase of a place for a user: at most ``k`` photos, a text that speaks of them, the reasons for both.
@@ -121,7 +123,8 @@ class Showcases:
             _with_pins(pool, [pool[row] for row in choice.picks], options)
             for pool, choice in zip(pools, choices, strict=True)
         ]
-        written = self.writer.write(photos, people, options.block)
+        places = [somewhere.id for _, somewhere in cases]
+        written = write(self.teller, photos, people, places, options.block)
         made = []
         for number, (somebody, somewhere) in enumerate(cases):
             reasons = _reasons(somebody, pools[number], photos[number], choices[number])
@@ -134,9 +137,9 @@ class Showcases:
     def _choose(self, pools: list[list[Item]], people: Sequence[Somebody], options: Options) -> list[Shown]:
         dim = self.library.features.photos.dim
         return self.showing.many(
-            [_rows(pool, dim) for pool in pools],
-            [_rows(somebody.photos, dim) for somebody in people],
-            [_rows(somebody.texts, dim) for somebody in people],
+            [rows_of(pool) for pool in pools],
+            [rows_of(somebody.photos, dim) for somebody in people],
+            [rows_of(somebody.texts, dim) for somebody in people],
             options.k,
             options.theta,
         )
@@ -186,31 +189,29 @@ def _with_pins(pool: list[Item], picks: list[Item], options: Options) -> list[It
     return (pinned + rest)[: max(options.k, len(pinned))]
 
 
-def _rows(items: Sequence[Item], dim: int) -> np.ndarray:
-    return np.stack([item.features for item in items]).astype(np.float32) if items else np.zeros((0, dim), np.float32)
-
-
 def _reasons(somebody: Somebody, pool: list[Item], photos: list[Item], choice: Shown) -> list[PhotoReason]:
     rows = {item.id: row for row, item in enumerate(pool)}
     reasons = []
     for rank, item in enumerate(photos):
         row = rows[item.id]
-        past = () if choice.photos is None else _past(somebody, choice.photos[row], choice.texts[row])
+        past: tuple[PastItem, ...] = ()
+        if choice.photos is not None and choice.texts is not None:
+            past = _past(somebody, choice.photos[row], choice.texts[row])
         words = words_of(somebody.is_known, past, item.text)
         reasons.append(PhotoReason(float(choice.relevance[row]), _variety(photos, rank), past, words))
     return reasons
 
 
 def _past(somebody: Somebody, photos: np.ndarray, texts: np.ndarray) -> tuple[PastItem, ...]:
-    """The items of the past by how much they pulled, strongest first; shares sum to one."""
-    items = [("photo", item, part) for item, part in zip(somebody.photos, photos, strict=True)]
-    items += [("review", item, part) for item, part in zip(somebody.texts, texts, strict=True)]
-    total = sum(part for *_, part in items)
+    """The items of the past by how much each pulled, the strongest first."""
+    items = [("photo", item) for item in somebody.photos] + [("review", item) for item in somebody.texts]
+    pulls = np.concatenate([photos, texts])
+    shares = pulls.clip(min=0) / max(pulls.clip(min=0).sum(), 1e-12)
     found = [
-        PastItem(kind, item.id, float(part / total) if total else 0.0, item.place, item.text, item.path)
-        for kind, item, part in items
+        PastItem(kind, item.id, float(pull), float(share), item.place, item.text, item.path)
+        for (kind, item), pull, share in zip(items, pulls, shares, strict=True)
     ]
-    return tuple(sorted(found, key=lambda item: -item.share))
+    return tuple(sorted(found, key=lambda item: -item.pull))
 
 
 def _variety(photos: Sequence[Item], rank: int) -> float:
@@ -234,7 +235,7 @@ def _result(
         user=somebody.name,
         place=somewhere.name,
         image_ids=tuple(item.id for item in photos),
-        photos=tuple(item.path for item in photos),
+        photos=tuple(item.path for item in photos if item.path),
         captions=tuple(item.text for item in photos),
         text=written.text,
         reasons=tuple(reasons),
@@ -242,7 +243,7 @@ def _result(
             SentenceReason(sentence, photo, confidence) for sentence, photo, confidence in written.sentences
         ),
         scores=scores,
-        past_photos=tuple(item.path for item in somebody.photos),
+        past_photos=tuple(item.path for item in somebody.photos if item.path),
         past_texts=tuple(item.text for item in somebody.texts),
         personal=somebody.is_known,
     )

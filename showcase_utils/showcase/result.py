@@ -10,10 +10,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class PastItem:
-    """A photo or a review of the reader's past that pulled a chosen photo, with its share of that photo's relevance."""
+    """A photo or a review of the reader's past, and how it moved a chosen photo.
+
+    ``pull`` adds to the photo's relevance, or takes from it: over all items of the past they sum to it. ``share`` is
+    this item's part of all that pulled the photo up, 0 for one that did not.
+    """
 
     kind: str  # "photo" or "review"
     id: str
+    pull: float
     share: float
     place: str = ""
     text: str = ""  # the review, or what is known to be in the photo
@@ -24,8 +29,8 @@ class PastItem:
 class PhotoReason:
     """Why a photo was chosen. ``relevance`` and ``variety`` are numbers, ``words`` a sentence for people.
 
-    ``past`` are the items of the reader's past, strongest first; their shares sum to one where the ranker can split its
-    relevance, and there are none where it can't or where there is no past. ``variety`` is 1 − the largest cosine to a
+    ``past`` are all items of the reader's past, the strongest pull first; there are none where the ranker can't split
+    its relevance, or where there is no past. ``variety`` is 1 − the largest cosine to a
     photo that was picked before it; 1 for the first.
     """
 

@@ -1,0 +1,180 @@
+"""Showcases for users and places of a run, and for anybody's photos and texts."""
+
+import math
+import threading
+
+import numpy as np
+import pytest
+
+from showcase_utils.artifacts import StaleStage
+from showcase_utils.selection.showing import Showing
+from showcase_utils.showcase import Place, Profile, Showcases
+from tests.showcase.conftest import BUSINESSES, USERS, paint
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for number in range(6):
+        paint(tmp_path / f"photo{number}.png", (40 * number, 10, 90))
+    return tmp_path
+
+
+def test_a_showcase_has_photos_of_the_place_a_text_and_reasons(showcases):
+    show = showcases.explain("user0", "place1", k=2)
+    assert len(show.image_ids) == len(show.photos) == len(show.reasons) == len(show.captions) == 2
+    assert all("_place1-" in image_id for image_id in show.image_ids)
+    assert [path.stem for path in show.photos] == list(show.image_ids)
+    assert show.personal and show == showcases.explain("user0", "place1", k=2)
+
+
+def test_a_user_is_known_by_other_places_only(showcases):
+    for user in USERS:
+        show = showcases.explain(user, "place1")
+        assert not any("place1" in text for text in show.past_texts)
+        assert all(f"{user}_" in path.stem and "place1" not in path.stem for path in show.past_photos)
+
+
+def test_pulls_sum_to_the_relevance_and_shares_to_one(showcases):
+    show = showcases.explain("user0", "place1", k=3)
+    for reason in show.reasons:
+        assert sum(item.pull for item in reason.past) == pytest.approx(reason.relevance, abs=1e-4)
+        assert sum(item.share for item in reason.past) == pytest.approx(1.0) or all(i.pull <= 0 for i in reason.past)
+        assert [item.pull for item in reason.past] == sorted((i.pull for i in reason.past), reverse=True)
+    assert show.reasons[0].variety == 1.0 and show.reasons[1].variety < 1.0
+
+
+def test_every_sentence_rests_on_a_photo_that_is_shown(showcases):
+    for user in USERS:
+        show = showcases.explain(user, "place2", k=3)
+        assert all(0 <= reason.photo < len(show.photos) for reason in show.sentences)
+        assert show.text == " ".join(reason.sentence for reason in show.sentences)
+        assert math.isnan(show.scores["clip_align"]) == (not show.sentences)
+
+
+def test_many_are_those_made_one_by_one(showcases):
+    pairs = [(user, business) for user in USERS for business in BUSINESSES]
+    many = showcases.explain_many(pairs, k=2)
+    assert [show.image_ids for show in many] == [showcases.explain(*pair, k=2).image_ids for pair in pairs]
+
+
+def test_somebody_new_at_a_new_place(showcases, folder):
+    mine = folder / "mine"
+    mine.mkdir()
+    me = Profile(texts=["Great ramen.", "  "], photos=[str(paint(mine / "a.jpg", (9, 9, 9)))], name="Ada")
+    place = Place([folder / f"photo{n}.png" for n in range(6)], name="The Copper Fork")
+    show = showcases.explain(me, place, k=3)
+    assert (show.user, show.place, show.past_texts) == ("Ada", "The Copper Fork", ("Great ramen.",))
+    assert len(set(show.image_ids)) == 3 and all(path.parent == folder for path in show.photos)
+    assert {item.kind for item in show.reasons[0].past} == {"photo", "review"}
+    assert showcases.explain(me, "place1").business_id == "place1"
+    assert showcases.explain("user1", place).past_texts
+
+
+def test_nobody_known_is_not_personal_and_says_so(showcases, folder):
+    show = showcases.explain(Profile(), Place(folder), k=2)
+    assert not show.personal and show.scores["unusual"] == 0.0
+    assert all("nothing is known of the reader" in reason.words for reason in show.reasons)
+
+
+def test_pinned_left_out_and_twins(showcases, folder, tmp_path):
+    place = Place([folder / f"photo{n}.png" for n in range(6)])
+    show = showcases.explain("user0", place, k=3, pin=["photo4.png"], leave_out=["photo1.png"])
+    assert show.photos[0].name == "photo4.png" and "photo1.png" not in {path.name for path in show.photos}
+    twice = Place([folder / "photo0.png", folder / "photo0.png"])
+    assert len(showcases.explain("user0", twice, k=2).photos) == 1
+    assert len(showcases.explain("user0", twice, k=2, drop_duplicates=False).photos) == 2
+    with pytest.raises(KeyError, match="photo nope.png is none of"):
+        showcases.explain("user0", place, pin=["nope.png"])
+
+
+def test_blocked_words_are_not_said(showcases):
+    said = [word for user in USERS for word in showcases.explain(user, "place0").text.split() if len(word) > 3]
+    assert said, "nothing was said that could be blocked"
+    for user in USERS:
+        assert said[0] not in showcases.explain(user, "place0", block=[said[0]]).text
+
+
+def test_theta_moves_the_choice_from_variety_to_relevance(showcases):
+    varied = [np.mean([r.variety for r in showcases.explain(u, "place1", k=3, theta=0.0).reasons]) for u in USERS]
+    relevant = [np.mean([r.relevance for r in showcases.explain(u, "place1", k=3, theta=0.99).reasons]) for u in USERS]
+    plain = [showcases.explain(u, "place1", k=3) for u in USERS]
+    assert np.mean(varied) >= np.mean([np.mean([r.variety for r in show.reasons]) for show in plain])
+    assert np.mean(relevant) >= np.mean([np.mean([r.relevance for r in show.reasons]) for show in plain])
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"k": 0}, ValueError, "k = 0"),
+        ({"theta": 1.0}, ValueError, "theta = 1.0"),
+        ({"thta": 0.5}, TypeError, "thta"),
+    ],
+)
+def test_options_out_of_range_or_mistyped(showcases, options, error, words):
+    with pytest.raises(error, match=words):
+        showcases.explain("user0", "place1", **options)
+
+
+def test_unknown_ids_name_near_ones(showcases):
+    with pytest.raises(KeyError, match="user_id user9 is not in GEST-s1.*did you mean user"):
+        showcases.explain("user9", "place1")
+    with pytest.raises(KeyError, match="business_id plce1 .*place1"):
+        showcases.explain("user0", "plce1")
+
+
+def test_photos_that_cannot_be_read_are_all_named(showcases, folder):
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    with pytest.raises(ValueError, match=r"2 of 3 photos: .*broken.jpg cannot be read.*gone.jpg is not there"):
+        showcases.explain("user0", Place([folder / "photo0.png", folder / "broken.jpg", folder / "gone.jpg"]))
+    with pytest.raises(FileNotFoundError, match="no photo in this folder"):
+        showcases.explain("user0", Place(folder / "nothing"))
+    with pytest.raises(TypeError, match="give a list"):
+        Profile(texts="Great ramen.")
+
+
+def test_eight_threads_give_the_answers_of_one(showcases):
+    pairs = [(user, business) for user in USERS for business in BUSINESSES]
+    alone = [showcases.explain(*pair).image_ids for pair in pairs]
+    found = {}
+    threads = [
+        threading.Thread(target=lambda n=n: found.update({n: [showcases.explain(*p).image_ids for p in pairs]}))
+        for n in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [found[n] for n in range(8)] == [alone] * 8
+
+
+def test_what_is_shown_is_what_the_selection_stage_would_choose(showcases, store):
+    """Ids in the product and samples in the stage go through different code; both must pick the same photos."""
+    from showcase_utils.selection.pools import open_pools
+
+    pools, showing = open_pools(store).whole(), Showing.load(store)
+    for row in range(len(pools.samples)):
+        sample = pools.samples.iloc[row]
+        shown = showing(
+            pools.features[pools.candidates[row]],
+            pools.features[pools.history_photos[row]],
+            pools.texts[pools.history_texts[row]],
+        )
+        ids = pools.photo_ids[pools.candidates[row]][shown.picks].tolist()
+        assert list(showcases.explain(sample["user_id"], sample["business_id"]).image_ids) == ids
+
+
+def test_missing_stages_and_systems_are_named(store, tmp_path):
+    with pytest.raises(StaleStage, match="01_data_filtering"):
+        Showcases.load(tmp_path)
+    with pytest.raises(FileNotFoundError, match="peter-0"):
+        Showcases.load(store, system="peter")
+    with pytest.raises(ValueError, match="no profile 'nope'"):
+        Showcases.load("nope")
+
+
+def test_as_json(showcases):
+    import json
+
+    show = showcases.explain("user0", "place1", k=2)
+    read = json.loads(json.dumps(show.to_dict(), allow_nan=False))
+    assert read["image_ids"] == list(show.image_ids) and len(read["reasons"][0]["past"]) > 0

@@ -1,0 +1,32 @@
+"""The page: self-contained, escaped, with filters where there is something to filter."""
+
+import re
+
+from showcase_utils.showcase import page
+
+
+def test_the_page_needs_no_other_file(showcases):
+    show = showcases.explain("user0", "place1", k=2)
+    html = show.to_html()
+    assert html.count("<figure>") == 2 and "data:image/jpeg;base64," in html
+    assert not re.search(r'(src|href)="(?!data:)', html)
+    assert "default-src 'none'" in html
+    assert "<html" not in show._repr_html_()
+
+
+def test_text_of_reviews_is_escaped(showcases):
+    html = showcases.explain("user0", "place1").to_html()
+    assert "&lt;tacos&gt; &amp; tea" in html and "<tacos>" not in html
+
+
+def test_filters_appear_where_there_are_several(showcases):
+    one = page([showcases.explain("user0", "place1")], "One")
+    many = page([showcases.explain(user, "place1") for user in ("user0", "user2")], "Two")
+    assert "data-filter" not in one.split("<script>")[0]
+    assert 'data-filter="reader"' in many and 'data-filter="place"' not in many.split("<script>")[0]
+    assert many.count('<article class="showcase"') == 2
+
+
+def test_every_photo_has_an_alternative_text(showcases):
+    html = showcases.explain("user0", "place1", k=3).to_html()
+    assert len(re.findall(r'<img [^>]*alt="[^"]+"', html)) == html.count("<img ")
