@@ -33,14 +33,18 @@ class Quotes:
             return cls(rows, np.zeros((0, photos.dim), np.float32), np.zeros((0, texts.dim), np.float32))
         return cls(rows, photos[rows["image_id"].tolist()], texts[rows["sentence_id"].tolist()])
 
-    def nearest(self, photo: Floats, most: int, place: str = "") -> list[str]:
-        """Sentences whose photos are nearest to ``photo`` (d,), the nearest first, none twice.
+    def nearest(self, photo: Floats, most: int, place: str = "") -> dict[str, float]:
+        """Sentences whose photos are nearest to ``photo`` (d,), the nearest first, with the cosine of the photos.
 
         With a ``place`` that has quotes only its own are asked: what they name is on its menu.
         """
         own = self._of_place.get(place, np.arange(len(self.sentences)))
-        order = own[np.argsort(-(self.photos[own] @ photo), kind="stable")]
-        return list(dict.fromkeys(self.sentences["text"].iloc[order[: 4 * most]]))[:most]
+        cosines = self.photos[own] @ photo
+        order = np.argsort(-cosines, kind="stable")[: 4 * most]
+        found: dict[str, float] = {}
+        for text, cosine in zip(self.sentences["text"].iloc[own[order]], cosines[order].tolist(), strict=True):
+            found.setdefault(text, cosine)
+        return dict(list(found.items())[:most])
 
     @cached_property
     def features(self) -> dict[str, Floats]:

@@ -59,11 +59,15 @@ class Told:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A sentence that ``writer`` offers beside photo number ``about``, or beside ``ALL``."""
+    """A sentence that ``writer`` offers beside photo number ``about``, or beside ``ALL``.
+
+    ``nearness`` is the cosine of that photo with the one that the sentence was written about: 1 but for quotes.
+    """
 
     text: str
     writer: str
     about: int
+    nearness: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -122,8 +126,8 @@ class Teller:
         if "retrieval" in self.settings.writers:
             for request, candidates in zip(requests, offered, strict=True):
                 for number, photo in enumerate(request.photos):
-                    found = self.quotes.nearest(photo, self.settings.quotes, request.place)
-                    candidates += [Candidate(text, "retrieval", number) for text in found]
+                    for text, nearness in self.quotes.nearest(photo, self.settings.quotes, request.place).items():
+                        candidates.append(Candidate(text, "retrieval", number, nearness))
         every = list(dict.fromkeys(candidate.text for candidates in offered for candidate in candidates))
         features = {text: self.quotes.features[text] for text in every if text in self.quotes.features}
         if written := [text for text in every if text not in features]:
@@ -143,7 +147,8 @@ class Teller:
         if settings.tone:
             free &= pool.tone >= self._coolest
         value = np.log(np.maximum(pool.support, 1e-6)) + settings.manner * pool.manner  # (k, n)
-        value += settings.agreement * _agreement(pool, allowed) + settings.variety * pool.chance
+        value += settings.nearness * _nearness(pool, allowed) + settings.agreement * _agreement(pool, allowed)
+        value += settings.variety * pool.chance
         value[pool.support < limit] = -np.inf
         told: list[Told] = []
         silent = np.ones(photos, dtype=bool)  # photos that no sentence speaks of yet
@@ -221,6 +226,17 @@ def _asked(candidate: Candidate, settings: Telling) -> bool:
     """Whether the settings ask for such a candidate; quotes are always about one photo."""
     alone = candidate.about == ALL or candidate.writer == "retrieval" or settings.each_photo
     return candidate.writer in settings.writers and alone
+
+
+def _nearness(pool: Pool, allowed: Sequence[Candidate]) -> Floats:
+    """The likeness of each photo to the one that each text was written about, (k, n); where unknown the least."""
+    number = {text: index for index, text in enumerate(pool.texts)}
+    near = np.full(pool.support.shape, min((c.nearness for c in allowed), default=0.0), np.float32)
+    for candidate in allowed:
+        photos = slice(None) if candidate.about == ALL else candidate.about
+        cell = near[photos, number[candidate.text]]
+        near[photos, number[candidate.text]] = np.maximum(cell, candidate.nearness)
+    return near
 
 
 def _agreement(pool: Pool, allowed: Sequence[Candidate]) -> Floats:

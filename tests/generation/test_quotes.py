@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from showcase_utils.generation.quotes import Quotes, quotable
 from tests.generation.conftest import Store
@@ -47,12 +48,17 @@ def test_only_true_pairs_of_glad_training_reviews_are_quoted():
 def test_a_known_place_is_asked_before_the_city():
     quotes = _quotes()
     quotes.sentences["text"] = ["one", "two", "three"]
-    assert quotes.nearest(quotes.photos[1], 5, "x") == ["two", "one"]
-    assert quotes.nearest(quotes.photos[2], 1, "y") == quotes.nearest(quotes.photos[2], 1, "nowhere") == ["three"]
-    assert quotes.nearest(quotes.photos[0], 5)[0] == "one" and len(quotes.nearest(quotes.photos[0], 5)) == 3
+    assert list(quotes.nearest(quotes.photos[1], 5, "x")) == ["two", "one"]
+    assert quotes.nearest(quotes.photos[1], 1, "x") == {"two": pytest.approx(1)}
+    assert (
+        list(quotes.nearest(quotes.photos[2], 1, "y"))
+        == list(quotes.nearest(quotes.photos[2], 1, "nowhere"))
+        == ["three"]
+    )
+    assert next(iter(quotes.nearest(quotes.photos[0], 5))) == "one" and len(quotes.nearest(quotes.photos[0], 5)) == 3
 
 
 def test_no_sentence_is_offered_twice_and_there_may_be_none():
-    assert _quotes().nearest(_quotes().photos[0], 5) == ["the ramen!"]
+    assert _quotes().nearest(_quotes().photos[0], 5) == {"the ramen!": pytest.approx(1)}
     none = Quotes.gather(quotable(SENTENCES, SCORES, REVIEWS, 0.99, 5), Store(["p1"], 1), Store(["a#0"], 2))
-    assert none.nearest(np.ones(16, np.float32), 3, "x") == []
+    assert none.nearest(np.ones(16, np.float32), 3, "x") == {}

@@ -1,5 +1,7 @@
 """The rule that decides what is told; the writers around it."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +14,7 @@ from showcase_utils.generation.tone import Tone
 from tests.generation.conftest import DIM, Store
 
 EVEN = Tone(pd.DataFrame({"phrase": [""], "weight": [1.0]}))
-PLAIN = Telling(agreement=0.0, tone=0.0, manner=0.0, variety=0.0)
+PLAIN = Telling(nearness=0.0, agreement=0.0, tone=0.0, manner=0.0, variety=0.0)
 
 
 class Cosine:
@@ -76,6 +78,13 @@ def test_agreement_prefers_what_many_say_beside_the_photo():
     assert _chosen(pool) == [("0", 0)] and _chosen(pool, agreement=2.0) == [("1", 0)]
     elsewhere = _pool([[0.8, 0.7, 0.6], [0.0, 0.0, 0.0]], about=[0, 0, 1], rows=rows)
     assert _chosen(elsewhere, agreement=2.0) == [("0", 0)]  # what is said of another photo has no say here
+
+
+def test_a_quote_counts_the_more_the_liker_its_own_photo_is():
+    pool = _pool([[0.8, 0.7]])
+    quoted = [Candidate(c.text, "retrieval", 0, near) for c, near in zip(pool.candidates, (0.4, 0.95), strict=True)]
+    pool = dataclasses.replace(pool, candidates=quoted)
+    assert _chosen(pool) == [("0", 0)] and _chosen(pool, nearness=1.0) == [("1", 0)]
 
 
 def test_tone_shuts_out_and_manner_prefers():

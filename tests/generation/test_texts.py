@@ -83,7 +83,7 @@ def test_the_ladder_goes_from_the_plain_way_to_the_settings_one_decision_at_a_ti
     steps = list(ladder(settings).values())
     assert steps[-1] == settings and [step.writers for step in steps[:3]] == [("greedy", "sample")] * 3
     before = steps[0]
-    assert (before.each_photo, before.agreement, before.tone, before.manner, before.variety) == (False, 0, 0, 0, 0)
+    assert (before.each_photo, before.nearness, before.agreement, before.tone, before.manner) == (False, 0, 0, 0, 0)
     assert before.samples == 5 and before.support == 0.7
     for step in steps[1:]:
         assert step != before
