@@ -381,6 +381,64 @@ def import_(
         console.print(f"next  showcase check --profile {escape(str(report.profile))}")
 
 
+@app.command()
+def check(profile: Profile = "demo", overrides: Overrides = None, artifacts: Root = "") -> None:
+    """Tell all that would stop a run or limit it, and what each notebook will be able to do; computes nothing."""
+    from showcase_utils.checking.run import check_run
+
+    found = _guard(check_run, profile, overrides or [], artifacts)
+    for one in found.ordered():
+        mark = {"stops": "[red]stops[/]  ", "limits": "[yellow]limits[/] ", "note": "note   "}[one.level]
+        console.print(f"{mark}{one.notebook}  {escape(one.text)}")
+    table = Table(box=None, pad_edge=False)
+    for column in ("notebook", "state", "what it does"):
+        table.add_column(column)
+    for notebook, does in found.abilities.items():
+        table.add_row(notebook, found.state(notebook), escape(does))
+    for name, words in found.counts.items():
+        console.print(f"{name:<10}{escape(words)}")
+    console.print(table)
+    for words in found.needs:
+        console.print(escape(words))
+    if found.stops:
+        _fail("a run would stop: see above")
+    console.print(f"next  showcase run --profile {escape(profile)}")
+
+
+@app.command()
+def annotate(
+    out: Annotated[Path | None, typer.Argument(help="The HTML page to write; it needs no network.")] = None,
+    annotator: Annotated[str, typer.Option("--annotator", help="Who labels; can be changed on the page.")] = "me",
+    reviews: Annotated[int, typer.Option("--reviews", "-n", min=1, help="How many reviews to label.")] = 100,
+    read: Annotated[
+        list[Path] | None, typer.Option("--read", help="Instead: answers that annotators saved, CSV or JSON.")
+    ] = None,
+    to: Annotated[Path, typer.Option("--to", help="With --read: the CSV that data.annotations takes.")] = Path(
+        "annotations.csv"
+    ),
+    profile: Profile = "demo",
+    overrides: Overrides = None,
+    artifacts: Root = "",
+) -> None:
+    """Labels for Φ: write a page on which sentences are ticked that a photo shows, or read the answers back.
+
+    `showcase annotate page.html --profile mine.yaml`, then `showcase annotate --read annotations.csv --to labels.csv`
+    """
+    if bool(read) == bool(out):
+        _fail("give a page to write, or --read with answers: annotate --help")
+    from showcase_utils.alignment.answers import merge_answers, write_page
+
+    if read:
+        labels = _guard(merge_answers, read, to)
+        by = ", ".join(f"{escape(name)} {number}" for name, number in labels["annotator"].value_counts().items())
+        console.print(f"{len(labels)} labels of {labels['review_id'].nunique()} reviews ({by})  {escape(str(to))}")
+        console.print(f"set in the profile  data.annotations: {escape(str(to))}")
+        return
+    store = Artifacts(_guard(load_settings, profile, overrides or []), artifacts)
+    pairs = _guard(write_page, store, out, reviews, annotator)
+    console.print(f"{pairs} pairs of a sentence and a photo  {escape(str(out))}")
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def bench(
     context: typer.Context,

@@ -17,7 +17,21 @@ def invoke(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "command",
-    ["run", "train", "status", "accept", "explain", "evaluate", "rate", "download", "bench", "backbones"],
+    [
+        "run",
+        "train",
+        "status",
+        "accept",
+        "explain",
+        "evaluate",
+        "rate",
+        "download",
+        "import",
+        "check",
+        "annotate",
+        "bench",
+        "backbones",
+    ],
 )
 def test_help_of_every_command(invoke, command):
     result = invoke(command, "--help")
