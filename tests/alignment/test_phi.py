@@ -50,6 +50,7 @@ def test_the_single_layer_is_the_paper_formula() -> None:
     np.testing.assert_allclose(scores, torch.sigmoid(slow).detach(), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_single_layer_learns_what_is_additive_and_nothing_of_the_match() -> None:
     train, val, test = (pairs(n, seed, "sentence") for n, seed in ((2000, 0), (500, 1), (500, 2)))
     assert auc(train_alignment(train, val, SETTINGS, seed=0)[0], test) > 0.99

@@ -8,11 +8,13 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from showcase_utils.artifacts import BACKBONES
 from showcase_utils.backbones.recipe import Recipe
 from showcase_utils.backbones.training import make_backbones
 from showcase_utils.config import Encoding
 from showcase_utils.encoding.clip import load_clip
+from showcase_utils.recipes import BACKBONES
+
+pytestmark = pytest.mark.slow
 
 CITY = (("restaurants", 8), ("users", 80), ("reviews", 240), ("photos", 360))
 TINY = Recipe(

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from showcase_utils.demo_world.city import DEEP, NEEDS_DEEP, open_restaurants
 from showcase_utils.demo_world.vocabulary import AMBIENCES, CUISINES, TERRACES, VESSELS
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_demo_profile_has_many_cuisines_and_dishes_with_a_long_tail(demo_city):

@@ -56,6 +56,7 @@ def one_of_each() -> list[Scene]:
     return scenes
 
 
+@pytest.mark.slow
 def test_every_word_paints_an_rgb_photo_of_the_stated_size():
     sizes = set()
     for seed, scene in enumerate(one_of_each()):
@@ -96,6 +97,7 @@ TABLES = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("table", "rest", "field"), TABLES, ids=[table for table, _, _ in TABLES])
 def test_rows_of_a_table_look_different(table, rest, field):
     """Under one seed light and grain are the same, so what differs is what the word names."""
@@ -108,6 +110,7 @@ def test_rows_of_a_table_look_different(table, rest, field):
         assert changed > 0.005, f"{a} looks like {b}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("main", words.MAINS)
 def test_the_main_ingredient_shows_its_colour(main):
     colours = {name: piece.colour for name, piece in words.MAINS.items()}
@@ -123,6 +126,7 @@ def test_the_main_ingredient_shows_its_colour(main):
     assert own - other > 0.01, (own, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("base", words.BASES)
 def test_the_main_ingredient_shows_on_every_base(base):
     salmon, spinach = ([Scene(**{**BOWL, "base": base, "main": main})] for main in ("salmon", "spinach"))
@@ -131,6 +135,7 @@ def test_the_main_ingredient_shows_on_every_base(base):
     assert own - other > 0.015, (own, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("topping", words.TOPPINGS)
 def test_a_topping_shows_its_colour(topping):
     piece = words.TOPPINGS[topping]
@@ -140,6 +145,7 @@ def test_a_topping_shows_its_colour(topping):
     assert topped - bare > 0.003, (topped, bare)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sauce", words.SAUCES)
 def test_a_sauce_shows_its_colour(sauce):
     colour = words.SAUCES[sauce]
@@ -199,6 +205,7 @@ def test_paint_all_keeps_finished_files_and_paints_the_missing_ones(tmp_path):
             assert path.read_bytes() == (tmp_path / "again.jpg").read_bytes()
 
 
+@pytest.mark.slow
 def test_processes_paint_the_same_files(tmp_path):
     scenes = one_of_each()
     jobs = [(scenes[i % len(scenes)], i, tmp_path / "many" / f"{i}.jpg") for i in range(130)]

@@ -174,6 +174,7 @@ def test_annotations_ask_about_living_photos_of_the_same_review(grown, truth):
     assert set(zip(table.review_id, table.sentence, strict=True)) <= told
 
 
+@pytest.mark.slow
 def test_annotators_err_at_their_true_rates(tmp_path, brushless):
     files = grow(tmp_path, seed=3, restaurants=40, users=300, reviews=1200, photos=1800, progress=False)
     truth = load_truth(files.root)

@@ -72,6 +72,7 @@ def test_articles_and_plurals(demo_city, scene, template, expected):
     assert expand(template, voice, rng, Words(scene, "like", voice, rng)) == expected
 
 
+@pytest.mark.slow
 def test_what_a_sentence_is_said_to_describe_stands_in_its_words(demo_city):
     for review in demo_city.reviews:
         for sentence in review.sentences:

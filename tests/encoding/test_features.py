@@ -293,6 +293,7 @@ def _write_until(last: int, folder: Path, previous: Path | None = None) -> None:
     write(folder, names(23), Clock(last, pytest.MonkeyPatch()).encode, previous=previous)
 
 
+@pytest.mark.slow
 def test_a_store_killed_at_any_moment_ends_with_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         clock = Clock(None, patch)

@@ -86,6 +86,7 @@ def test_no_word_sees_the_words_behind_it(name, corpus):
     assert not torch.allclose(logits[:, 6:], changed[:, 6:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BASELINES)
 def test_trains_saves_and_loads_as_ours_do(name, corpus, tmp_path):
     folder = train_system(tmp_path, name, corpus, 0, "cpu", False)

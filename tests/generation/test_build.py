@@ -148,6 +148,7 @@ def test_two_processes_of_which_one_is_killed_go_on_to_the_stage_that_one_makes(
         assert json.loads((two / name / "training.json").read_text())["steps"] == 6
 
 
+@pytest.mark.slow
 def test_what_is_done_is_left_alone_and_what_is_missing_is_named(decoder, world, tmp_path, monkeypatch):
     overrides = _overrides(decoder, systems=["img_gpt2"], epochs=1)
     with pytest.raises(StaleStage, match="run notebook"):

@@ -12,6 +12,8 @@ from showcase_utils.generation.decoding import generate_texts
 from showcase_utils.generation.systems import find_system
 from showcase_utils.generation.training import load_system, train_system
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_last_rows_are_what_the_trained_system_writes(corpus, tmp_path):
     folder = train_system(tmp_path, "ours_pc2l", corpus, 0, "cpu", False)

@@ -5,6 +5,8 @@ import torch
 
 from showcase_utils.generation.decoding import generate_texts, model_inputs
 
+pytestmark = pytest.mark.slow
+
 
 def test_one_row_per_sample_in_order(trained):
     model, tokenizer, corpus = trained

@@ -182,6 +182,7 @@ def pipelines(tmp_path_factory):
     return folder / "menu_parser", folder / "menu_tagger"
 
 
+@pytest.mark.slow
 def test_noun_chunks_of_a_trained_pipeline_lose_determiners_and_pronouns(pipelines):
     finder = entity_finder("auto", str(pipelines[0]), CORPUS)
     assert isinstance(finder, NounChunks)
@@ -191,6 +192,7 @@ def test_noun_chunks_of_a_trained_pipeline_lose_determiners_and_pronouns(pipelin
     assert _entities(finder, "i loved") == []
 
 
+@pytest.mark.slow
 def test_noun_chunks_are_replaced_whole(pipelines, world, settings):
     named = settings.model_copy(update={"entities": "spacy", "spacy_model": str(pipelines[0])})
     texts = [text for text, *_ in PARSED]
@@ -206,6 +208,7 @@ def test_noun_chunks_are_replaced_whole(pipelines, world, settings):
         assert middle in swapper.entities and middle != before.removeprefix(kept + " ").removesuffix(" was great")
 
 
+@pytest.mark.slow
 def test_a_pipeline_without_parser_is_no_use(pipelines):
     with pytest.raises(ValueError, match="menu_tagger' has no parser.*generation.entities=phrases"):
         entity_finder("spacy", str(pipelines[1]), CORPUS)
@@ -217,5 +220,5 @@ def test_what_is_not_installed_is_said_and_auto_goes_on(monkeypatch):
         entity_finder("spacy", "no_such_pipeline", CORPUS)
     assert isinstance(entity_finder("auto", "no_such_pipeline", CORPUS), CorpusPhrases)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ValueError, match="spaCy is not installed"):
+    with pytest.raises(ValueError, match="spaCy is not there"):
         entity_finder("spacy", "en_core_web_sm", CORPUS)

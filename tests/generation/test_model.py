@@ -173,6 +173,7 @@ def test_cross_entropy_is_that_of_the_real_tokens_and_the_end_token(which, reque
     torch.testing.assert_close(loss, total / (labels != IGNORED).sum(), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["decoder", "decoder_without_pad"])
 def test_the_end_token_is_learned_with_and_without_a_pad_token(which, request):
     """After a few steps the model says its texts and stops, also where pad, start and end are one token."""

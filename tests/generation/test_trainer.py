@@ -21,6 +21,8 @@ from showcase_utils.generation.trainer import ShowcaseTrainer, training_argument
 from showcase_utils.generation.training import load_system, train_system
 from tests.generation.weights import assert_same_weights
 
+pytestmark = pytest.mark.slow
+
 
 def _trainer(model, corpus, settings, folder):
     arguments = training_arguments(folder, settings, settings.lr, 0, "cpu", False, 48)

@@ -22,6 +22,8 @@ from showcase_utils.generation.systems import SYSTEMS
 from showcase_utils.generation.trainer import ShowcaseTrainer
 from showcase_utils.generation.training import load_system, train_system, training_table
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_trained_system_is_whole(corpus, tmp_path):
     folder = train_system(tmp_path, "ours_pc2l", corpus, seed=0, device="cpu", progress=False)

@@ -17,6 +17,8 @@ from showcase_utils.selection.methods import METHODS, Selector, Variant, methods
 from showcase_utils.selection.metrics import diversity, precision_recall_f1
 from showcase_utils.selection.towers import Towers, new_model
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = Selection(epochs=1, batch_size=64, seeds=(0, 1), profiles=("img", "img+text"), jobs=1)
 
 

@@ -88,6 +88,7 @@ def test_mmr_is_carbonell_and_goldstein(batch, theta):
         assert picks[b].tolist() == chosen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [1, 2, 3])
 def test_k_medoids_finds_a_minimum_that_no_swap_improves(batch, k):
     picks = k_medoids(batch.features, batch.present, k)[:: len(batch.present) // 6]

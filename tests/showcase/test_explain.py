@@ -51,6 +51,7 @@ def test_every_sentence_rests_on_a_photo_that_is_shown(showcases):
         assert math.isnan(show.scores["clip_align"]) == (not show.sentences)
 
 
+@pytest.mark.slow
 def test_many_are_those_made_one_by_one(showcases):
     pairs = [(user, business) for user in USERS for business in BUSINESSES]
     many = showcases.explain_many(pairs, k=2)
@@ -132,6 +133,7 @@ def test_photos_that_cannot_be_read_are_all_named(showcases, folder):
         Profile(texts="Great ramen.")
 
 
+@pytest.mark.slow
 def test_eight_threads_give_the_answers_of_one(showcases):
     pairs = [(user, business) for user in USERS for business in BUSINESSES]
     alone = [showcases.explain(*pair).image_ids for pair in pairs]
