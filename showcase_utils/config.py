@@ -197,6 +197,7 @@ class Telling(Section):
     each_photo: bool = Field(True, description="the generator also writes beside every photo alone")
     samples: Positive = Field(2, description="texts that are sampled per set of photos")
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
+    quotes_first: bool = Field(True, description="the generator is asked only where quotes leave a photo unsaid")
     quotes: Positive = Field(8, description="sentences that are quoted per photo")
     stars: Annotated[int, Field(ge=1, le=5)] = Field(4, description="of the reviews that are quoted, at least")
     support: Probability | None = Field(None, description="Φ's confidence that a sentence needs; none: its threshold")
