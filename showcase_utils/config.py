@@ -61,6 +61,9 @@ class World(Section):
     photos: Positive = 12000
     annotated_reviews: Positive = 1000
     dead_share: Probability = 0.08
+    signature: Annotated[float, Field(ge=0)] = Field(
+        1.0, description="how much of its maker a photo shows: 0 nothing, 1 as on real review sites (calibrated)"
+    )
 
 
 class Data(Section):

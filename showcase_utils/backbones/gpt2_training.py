@@ -13,7 +13,7 @@ import transformers
 from torch.utils.data import DataLoader, Dataset
 from transformers import DataCollatorForLanguageModeling, GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast, Trainer
 
-from showcase_utils.backbones.recipe import BOS, EOS, Recipe
+from showcase_utils.backbones.recipe import BOS, EOS, Gpt2Recipe
 
 CONTEXT = 256
 
@@ -47,7 +47,7 @@ def gpt2_config(tokenizer: PreTrainedTokenizerFast) -> GPT2Config:
 
 
 def train_gpt2(
-    texts: list[str], tokenizer: PreTrainedTokenizerFast, recipe: Recipe, progress: bool
+    texts: list[str], tokenizer: PreTrainedTokenizerFast, recipe: Gpt2Recipe, progress: bool
 ) -> tuple[GPT2LMHeadModel, list[float]]:
     """A GPT-2 trained on ``texts`` and its logged losses."""
     transformers.set_seed(recipe.seed)
@@ -57,10 +57,10 @@ def train_gpt2(
             model,
             transformers.TrainingArguments(
                 output_dir=folder,
-                per_device_train_batch_size=recipe.gpt2_batch,
-                num_train_epochs=recipe.gpt2_epochs,
+                per_device_train_batch_size=recipe.batch,
+                num_train_epochs=recipe.epochs,
                 max_steps=recipe.max_steps or -1,
-                learning_rate=recipe.gpt2_lr,
+                learning_rate=recipe.lr,
                 lr_scheduler_type="cosine",
                 warmup_steps=0.05,
                 weight_decay=0.1,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .cameras import Camera
 from .city import Restaurant
 from .scenes import Scene
 from .vocabulary import AMBIENCES, CUISINES, DESSERTS, DRINKS, MAINS, PREPARATIONS, SAUCES, TOPPINGS
@@ -51,6 +52,7 @@ class Person:
     tastes: Tastes
     voice: Voice
     visits: int
+    camera: Camera
 
 
 def _weights(names: Collection[str], rng: np.random.Generator) -> dict[str, float]:
@@ -107,9 +109,10 @@ def share_out(reviews: int, users: int, most: int, rng: np.random.Generator) -> 
     return rng.permutation(np.concatenate([np.ones(users // 2, dtype=int), active]))
 
 
-def move_in(user_ids: list[str], visits: np.ndarray, rng: np.random.Generator) -> list[Person]:
-    """One person per id, ``visits[i]`` reviews each."""
-    return [Person(uid, _tastes(rng), _voice(rng), int(n)) for uid, n in zip(user_ids, visits, strict=True)]
+def move_in(user_ids: list[str], visits: np.ndarray, cameras: list[Camera], rng: np.random.Generator) -> list[Person]:
+    """One person per id, ``visits[i]`` reviews and one camera each; tastes and voice are drawn."""
+    newcomers = zip(user_ids, visits, cameras, strict=True)
+    return [Person(uid, _tastes(rng), _voice(rng), int(n), camera) for uid, n, camera in newcomers]
 
 
 def liking(tastes: Tastes, scene: Scene) -> float:

@@ -132,7 +132,8 @@ def _menu(offers: Iterable[Offer]) -> str:
 
 
 def truth_frames(world: World, alive: set[str], rates: dict[str, float]) -> dict[str, pd.DataFrame]:
-    """The tables of ``truth/``, by file name; scenes, tastes, voices and menus are JSON strings.
+    """The tables of ``truth/``, by file name; scenes, tastes, voices, cameras and menus are JSON
+    strings.
 
     ``rows`` has the lines of the published file in their order: whose review each is, how it was rated, how many
     words and photos it has, and its fault, if it has one.
@@ -153,7 +154,7 @@ def truth_frames(world: World, alive: set[str], rates: dict[str, float]) -> dict
         orders += [{**key, "kind": scene.kind, "scene": _json(scene)} for scene in review.orders]
     users = [
         {"user_id": p.user_id, "visits": p.visits, "tastes": json.dumps(asdict(p.tastes)),
-         "voice": json.dumps(asdict(p.voice))}
+         "voice": json.dumps(asdict(p.voice)), "camera": json.dumps(asdict(p.camera))}
         for p in world.people
     ]  # fmt: skip
     businesses = [

@@ -20,11 +20,11 @@ TABLES = ("photos", "sentences", "orders", "users", "businesses", "annotators", 
 
 @dataclass(frozen=True)
 class Truth:
-    """The tables of ``truth/``; scenes, tastes, voices and menus are JSON strings in them.
+    """The tables of ``truth/``; scenes, tastes, voices, cameras and menus are JSON strings in them.
 
     photos: image_id, business_id, user_id, review_id, visit, kind, scene, alive. sentences: review_id, visit, index,
     sentence, kind (photo, unpictured, generic, other), scene, image_ids. orders: review_id, visit, kind, scene.
-    users: user_id, visits, tastes, voice. businesses: business_id, cuisine, …, menus. annotators: annotator,
+    users: user_id, visits, tastes, voice, camera. businesses: business_id, cuisine, …, menus. annotators: annotator,
     error_rate. rows, the lines of the published file in their order: review_id, visit, user_id, business_id, rating,
     words, photos, fault (empty for a good row).
     """

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .cameras import DRIFT, TRAITS, Look, hand_out, look_through
 from .city import Offer, Restaurant, open_restaurants
 from .people import Person, attraction, liking, move_in, share_out
 from .scenes import Scene
@@ -22,11 +23,13 @@ _PHOTO_ALPHABET = np.array(list(string.ascii_letters + string.digits + "-_"))
 
 @dataclass(frozen=True)
 class Photo:
-    """``seed`` is the painter's: the same scene looks a little different in every photo."""
+    """``seed`` is the painter's: the same scene looks a little different in every photo. ``look`` is the camera's and
+    its owner's, ``None`` in a world without signatures."""
 
     image_id: str
     scene: Scene
     seed: int
+    look: Look | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class World:
 
 def streams(seed: int) -> dict[str, np.random.Generator]:
     """An independent random generator for each part of a world's growth."""
-    parts = ("ids", "city", "people", "choices", "writing", "mess", "files", "annotation")
+    parts = ("ids", "city", "people", "choices", "writing", "mess", "files", "annotation", "cameras", "looks", "names")
     seeds = np.random.SeedSequence(seed).spawn(len(parts))
     return {part: np.random.default_rng(s) for part, s in zip(parts, seeds, strict=True)}
 
@@ -164,16 +167,17 @@ def _check(restaurants: int, users: int, reviews: int, photos: int) -> None:
         raise ValueError(f"photos={photos} must lie between {reviews} and {MOST_PHOTOS * reviews} (1 to 6 per review)")
 
 
-def imagine(seed: int, restaurants: int, users: int, reviews: int, photos: int) -> World:
+def imagine(seed: int, restaurants: int, users: int, reviews: int, photos: int, signature: float = 1.0) -> World:
     """A city in memory: same arguments, same world. Repeat visits (0.05 %, one at least) come on top of ``reviews``.
 
-    Raises ``ValueError`` for counts that no such city can have.
+    ``signature`` is how much of its maker a photo shows: 0 nothing, 1 as much as on real review sites; nothing but
+    the looks depends on it. Raises ``ValueError`` for counts that no such city can have.
     """
     _check(restaurants, users, reviews, photos)
     rng = streams(seed)
     city = open_restaurants(_business_ids(restaurants, rng["ids"]), rng["city"])
     counts = share_out(reviews, users, _most_reviews(restaurants), rng["people"])
-    people = move_in(_user_ids(users, rng["ids"]), counts, rng["people"])
+    people = move_in(_user_ids(users, rng["ids"]), counts, hand_out(users, rng["cameras"]), rng["people"])
 
     choices, mess = rng["choices"], rng["mess"]
     pull = attraction(people, city)
@@ -190,8 +194,11 @@ def imagine(seed: int, restaurants: int, users: int, reviews: int, photos: int) 
     wordless = set(mess.choice(reviews, size=max(2, round(WORDLESS_SHARE * reviews)), replace=False).tolist())
 
     told = []
+    wander = np.zeros((users, len(TRAITS)))
     for index, (u, r, visit) in enumerate(trips):
         scenes = _photograph(people[u], city[r], orders[index], int(shots[index]), choices)
+        wander[u] += DRIFT * rng["looks"].standard_normal(len(TRAITS))
+        looks = [look_through(people[u].camera, wander[u], signature, rng["looks"]) for _ in scenes]
         sentences: tuple[Sentence, ...] = ()
         text: str | None = None if index % 2 else ""
         if index not in wordless:
@@ -205,7 +212,9 @@ def imagine(seed: int, restaurants: int, users: int, reviews: int, photos: int) 
                 visit=visit,
                 rating=int(stars[index]),
                 orders=tuple(offer.scene for offer in orders[index]),
-                photos=tuple(Photo(next(image_ids), scene, next(seeds)) for scene in scenes),
+                photos=tuple(
+                    Photo(next(image_ids), scene, next(seeds), look) for scene, look in zip(scenes, looks, strict=True)
+                ),
                 sentences=sentences,
                 text=text,
             )

@@ -1,4 +1,4 @@
-"""Growing a demo world on disk: reviews in the published format, photos, annotations, truth."""
+"""Growing a demo world on disk: reviews in the published format, names, photos, annotations, truth."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import painting
+from .names import display_names
 from .publishing import annotate, annotations_csv, living, parquet, published_lines, truth_frames, write_bytes
 from .visits import Photo, Review, World, imagine, streams
 
@@ -22,6 +23,11 @@ class WorldFiles:
     @property
     def reviews(self) -> Path:
         return self.root / "image_review_all.json"
+
+    @property
+    def names(self) -> Path:
+        """``names.json``: what businesses and users are called, by id; no part of the published files."""
+        return self.root / "names.json"
 
     @property
     def images(self) -> Path:
@@ -68,36 +74,43 @@ def grow(
     photos: int,
     annotated_reviews: int = 1000,
     dead_share: float = 0.08,
+    signature: float = 1.0,
     workers: int | None = None,
     progress: bool = True,
 ) -> WorldFiles:
     """Write a whole demo world under ``out``; same arguments, same bytes. An interrupted call goes on when repeated.
 
-    ``dead_share`` of the photos are listed but have no file, as if their address had died. Raises ``ValueError`` for
-    counts that no city can have, and for a folder that holds a world grown with other arguments.
+    ``dead_share`` of the photos are listed but have no file, as if their address had died.
+    ``signature`` is how much of its maker a photo shows (see ``cameras``); nothing but the photos' looks depends on
+    it. Raises ``ValueError`` for counts that no city can have, and for a folder that holds a world grown with other
+    arguments.
     """
     if not 0.0 <= dead_share < 1.0:
         raise ValueError(f"dead_share={dead_share} must lie in [0, 1)")
+    if signature < 0.0:
+        raise ValueError(f"signature={signature} must not be below 0")
     files = WorldFiles(Path(out))
     settings = {
         "seed": seed, "restaurants": restaurants, "users": users, "reviews": reviews, "photos": photos,
-        "annotated_reviews": annotated_reviews, "dead_share": dead_share,
+        "annotated_reviews": annotated_reviews, "dead_share": dead_share, "signature": signature,
     }  # fmt: skip
     _claim(files, settings)
-    world = imagine(seed, restaurants, users, reviews, photos)
+    world = imagine(seed, restaurants, users, reviews, photos, signature)
     rng = streams(seed)
     alive = living(world, dead_share, rng["files"])
     lines = published_lines(world, rng["files"])
     labels, rates = annotate(world, alive, annotated_reviews, rng["annotation"])
     write_bytes(files.reviews, ("\n".join(lines) + "\n").encode("utf-8"))
     write_bytes(files.annotations, annotations_csv(labels))
+    names = display_names(world, rng["names"])
+    write_bytes(files.names, (json.dumps(names, ensure_ascii=False, indent=1) + "\n").encode("utf-8"))
     frames = truth_frames(world, alive, rates)
     for name, frame in frames.items():
         write_bytes(files.truth / f"{name}.parquet", parquet(frame))
 
     files.images.mkdir(exist_ok=True)
     jobs = [
-        (photo.scene, photo.seed, files.images / f"{photo.image_id}.jpg")
+        painting.Job(photo.scene, photo.seed, files.images / f"{photo.image_id}.jpg", photo.look)
         for review in world.reviews
         for photo in review.photos
         if photo.image_id in alive
@@ -106,6 +119,6 @@ def grow(
     counts = {name: len(frame) for name, frame in frames.items()}
     counts |= {"reviews": len(world.reviews), "rows": len(lines), "living_photos": len(jobs), "labels": len(labels)}
     sizes = {path.name: path.stat().st_size for path in (files.reviews, files.annotations)}
-    sizes["images"] = sum(path.stat().st_size for _, _, path in jobs)
+    sizes["images"] = sum(job.path.stat().st_size for job in jobs)
     _summarise(files, settings, finished=True, counts=counts, bytes=sizes)
     return files

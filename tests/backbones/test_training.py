@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from showcase_utils.backbones.recipe import Recipe
+from showcase_utils.backbones.recipe import ClipRecipe, Gpt2Recipe, Recipe
 from showcase_utils.backbones.training import make_backbones
 from showcase_utils.config import Encoding
 from showcase_utils.encoding.clip import load_clip
@@ -18,16 +18,12 @@ pytestmark = pytest.mark.slow
 
 CITY = (("restaurants", 8), ("users", 80), ("reviews", 240), ("photos", 360))
 TINY = Recipe(
-    seed=500,
-    cities=1,
-    more_texts=1,
-    city=CITY,
-    vocabulary=600,
-    clip_batch=48,
-    gpt2_batch=16,
-    gpt2_lr=5e-3,
-    max_steps=12,
-)
+    ClipRecipe(
+        seed=500, cities=1, city=CITY, held_out_city=CITY, vocabulary=600,
+        batch=48, sight_batch=48, pixels=64, max_steps=8,
+    ),
+    Gpt2Recipe(seed=500, cities=1, city=CITY, vocabulary=600, batch=16, lr=5e-3, max_steps=12),
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +34,20 @@ def trained(tmp_path_factory):
 
 def test_both_losses_fall(trained):
     _, quality = trained
-    assert quality["clip_last_loss"] < quality["clip_first_loss"] - 0.05
-    assert quality["gpt2_last_loss"] < quality["gpt2_first_loss"] - 0.5
-    assert quality["gpt2_perplexity"] < TINY.vocabulary / 2
+    clip, gpt2 = quality["clip"], quality["gpt2"]
+    assert clip["last_sight_loss"] < clip["first_sight_loss"] - 10
+    assert clip["last_loss"] < clip["first_loss"] - 0.5
+    assert gpt2["last_loss"] < gpt2["first_loss"] - 0.5
+    assert gpt2["perplexity"] < TINY.gpt2.vocabulary / 2
+
+
+def test_the_eye_is_measured_on_every_attribute(trained):
+    clip = trained[1]["clip"]
+    assert {"kind", "base", "main", "preparation", "sauce", "vessel", "toppings"} <= set(clip["probe"])
+    assert set(clip["probe"]) <= set(clip["ceiling"])
+    measured = [*clip["probe"].values(), *clip["ceiling"].values(), clip["caption_image_to_text_r1"]]
+    assert all(0 <= value <= 1 for value in measured)
+    assert clip["speed_ratio"] > 0
 
 
 def test_clip_loads_the_way_that_every_clip_does(trained):
@@ -64,8 +71,8 @@ def test_gpt2_loads_in_single_precision_and_writes(trained):
 def test_card_says_what_was_run(trained):
     folder, quality = trained
     card = (folder / "MODEL_CARD.md").read_text()
-    assert "--seed 500 --steps 12" in card
-    assert f"{quality['gpt2_perplexity']:.2f}" in card
+    assert "--seed 500 --steps 8" in card
+    assert f"{quality['gpt2']['perplexity']:.2f}" in card
 
 
 def test_what_is_finished_is_kept_and_never_overwritten(trained):
@@ -74,13 +81,13 @@ def test_what_is_finished_is_kept_and_never_overwritten(trained):
     assert make_backbones(folder, TINY, progress=False) == quality
     assert (folder / "clip" / "open_clip_model.safetensors").stat().st_mtime_ns == before
     with pytest.raises(FileExistsError, match="not of this recipe"):
-        make_backbones(folder, replace(TINY, seed=501))
+        make_backbones(folder, replace(TINY, clip=replace(TINY.clip, seed=501)))
 
 
 def test_shipped_backbones_are_small_and_whole():
     files = [path for folder in ("clip", "gpt2") for path in (BACKBONES / folder).iterdir()]
     assert sum(path.stat().st_size for path in files) <= 12e6
-    assert json.loads((BACKBONES / "clip" / "open_clip_config.json").read_text())["model_cfg"]["embed_dim"] == 128
+    assert json.loads((BACKBONES / "clip" / "open_clip_config.json").read_text())["model_cfg"]["embed_dim"] == 256
     assert (BACKBONES / "MODEL_CARD.md").read_text().startswith("# Embedded backbones")
 
 

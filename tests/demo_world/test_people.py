@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from showcase_utils.demo_world.cameras import hand_out
 from showcase_utils.demo_world.people import attraction, liking, move_in, share_out
 from showcase_utils.demo_world.scenes import Scene
 
@@ -24,7 +25,8 @@ def test_review_counts_have_a_heavy_tail():
 
 
 def test_liking_follows_the_weights_and_the_heat():
-    person = move_in(["1"], np.array([1]), np.random.default_rng(0))[0]
+    rng = np.random.default_rng(0)
+    person = move_in(["1"], np.array([1]), hand_out(1, rng), rng)[0]
     dish = Scene("dish", "tacos", "shrimp", "grilled", ("avocado",), "tomato sauce", "red plate")
     weights = person.tastes.ingredients
     expected = (1.5 * weights["shrimp"] + 0.7 * weights["grilled"] + 0.7 * weights["tomato sauce"]) / 2.1

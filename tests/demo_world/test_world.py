@@ -23,8 +23,8 @@ def brushless():
     """Photos are painted elsewhere; here a file per photo will do."""
 
     def write_seeds(jobs, workers=None, progress=True):
-        for scene, seed, path in jobs:
-            path.write_text(f"{scene.name} {seed}")
+        for job in jobs:
+            job.path.write_text(f"{job.scene.name} {job.seed}")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(painting, "paint_all", write_seeds, raising=False)
@@ -154,6 +154,7 @@ def test_growth_goes_on_after_an_interruption(tmp_path, grown):
         ({"restaurants": 1}, "2 restaurants"),
         ({"annotated_reviews": 5000}, "ask for fewer"),
         ({"dead_share": 1.0}, "dead_share"),
+        ({"signature": -0.5}, "signature"),
     ],
 )
 def test_impossible_cities_are_refused(tmp_path, change, message):
@@ -208,12 +209,16 @@ def test_the_truth_agrees_with_the_public_files(grown, truth):
 def test_public_files_leak_no_truth(grown):
     public = [path for path in grown.root.rglob("*") if path.is_file() and "truth" not in path.parts]
     assert {path.name for path in public if path.suffix != ".jpg"} == {
-        "image_review_all.json", "annotations.csv", "world.json",
+        "image_review_all.json", "annotations.csv", "world.json", "names.json",
     }  # fmt: skip
     for path in public:
         if path.suffix != ".jpg":
             content = path.read_text(encoding="utf-8")
-            assert not re.search(r'"(cuisine|scene|kind|tastes|voice|menu|alive|quality|error_rate)"', content)
+            assert not re.search(r'"(cuisine|scene|kind|tastes|voice|camera|menu|alive|quality|error_rate)"', content)
+
+
+def test_the_truth_knows_the_cameras(truth):
+    assert all("warmth" in json.loads(camera)["traits"] for camera in truth.users.camera)
 
 
 def test_missing_truth_and_unknown_photos_are_errors(tmp_path, truth):

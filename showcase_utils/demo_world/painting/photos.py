@@ -9,15 +9,18 @@ import uuid
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from showcase_utils.demo_world import vocabulary
+from showcase_utils.demo_world.cameras import Look
 from showcase_utils.demo_world.painting.desserts import paint_dessert
 from showcase_utils.demo_world.painting.dishes import paint_dish
 from showcase_utils.demo_world.painting.drinks import paint_drink
 from showcase_utils.demo_world.painting.light import develop
+from showcase_utils.demo_world.painting.look import frame_size
 from showcase_utils.demo_world.painting.outdoors import paint_storefront, paint_terrace
 from showcase_utils.demo_world.painting.rooms import paint_interior
 from showcase_utils.demo_world.scenes import Scene
@@ -42,6 +45,15 @@ WORDS: dict[str, tuple[tuple[str, str, bool], ...]] = {
 }  # fmt: skip
 
 
+class Job(NamedTuple):
+    """A photo to be painted into a file."""
+
+    scene: Scene
+    seed: int
+    path: Path
+    look: Look | None = None
+
+
 def _check(scene: Scene) -> None:
     if scene.kind not in WORDS:
         raise ValueError(f"unknown kind of scene {scene.kind!r}; known kinds: {', '.join(WORDS)}")
@@ -53,18 +65,23 @@ def _check(scene: Scene) -> None:
             raise ValueError(f"unknown {field} {word!r} in a {scene.kind}: vocabulary.{table} has {known}")
 
 
-def paint(scene: Scene, seed: int | np.random.Generator, size: int | None = None) -> Image.Image:
+def paint(
+    scene: Scene, seed: int | np.random.Generator, size: int | None = None, look: Look | None = None
+) -> Image.Image:
     """A photo of a scene, RGB, ``size`` pixels square, or 96 to 128 pixels on each side drawn from the seed.
 
-    Raises ValueError for a word that the vocabulary does not have, and for a size outside 96..128.
+    ``look`` is the camera's share in it; without one the photo is what the place's light makes of it. Raises
+    ValueError for a word that the vocabulary does not have, and for a size outside 96..128.
     """
     _check(scene)
     if size is not None and not SMALLEST <= size <= LARGEST:
         raise ValueError(f"size must be {SMALLEST}..{LARGEST} pixels, not {size}")
-    return _paint(scene, np.random.default_rng(seed), size)[0]
+    return _paint(scene, np.random.default_rng(seed), size, look)[0]
 
 
-def _paint(scene: Scene, source: np.random.Generator, size: int | None) -> tuple[Image.Image, random.Random]:
+def _paint(
+    scene: Scene, source: np.random.Generator, size: int | None, look: Look | None
+) -> tuple[Image.Image, random.Random]:
     """The photo, and the generator of its camera (Python's own generators: several times faster for scalars).
 
     Camera and scene draw from separate generators, so that a word in the scene does not change the light.
@@ -73,19 +90,21 @@ def _paint(scene: Scene, source: np.random.Generator, size: int | None) -> tuple
     width, height = (
         (size, size) if size is not None else (rng.randint(SMALLEST, LARGEST), rng.randint(SMALLEST, LARGEST))
     )
+    if look and size is None:
+        width, height = frame_size(width, height, look, SMALLEST, LARGEST)
     picture = PAINTERS[scene.kind](scene, rng, width, height).image
     gentle = 0.7 if scene.kind in ("interior", "terrace", "storefront") else 1.0
-    return develop(picture, camera, source, gentle), camera
+    return develop(picture, camera, source, gentle, look), camera
 
 
-def save_photo(scene: Scene, seed: int | np.random.Generator, path: str | Path) -> None:
+def save_photo(scene: Scene, seed: int | np.random.Generator, path: str | Path, look: Look | None = None) -> None:
     """Paints a scene into a JPEG of quality 75 to 92; the file appears under its name only when it is whole.
 
     Raises ValueError for a word that the vocabulary does not have.
     """
     _check(scene)
     path = Path(path)
-    photo, camera = _paint(scene, np.random.default_rng(seed), None)
+    photo, camera = _paint(scene, np.random.default_rng(seed), None, look)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
@@ -95,20 +114,21 @@ def save_photo(scene: Scene, seed: int | np.random.Generator, path: str | Path) 
         unfinished.unlink(missing_ok=True)
 
 
-def _save_many(jobs: Sequence[tuple[Scene, int, Path]]) -> int:
-    for scene, seed, path in jobs:
-        save_photo(scene, seed, path)
+def _save_many(jobs: Sequence[Job]) -> int:
+    for job in jobs:
+        save_photo(*job)
     return len(jobs)
 
 
-def paint_all(jobs: Sequence[tuple[Scene, int, Path]], workers: int | None = None, progress: bool = True) -> None:
-    """Saves (scene, seed, path) jobs on ``workers`` processes, by default one per core; finished files are kept.
+def paint_all(jobs: Sequence[Job | tuple[Scene, int, Path]], workers: int | None = None, progress: bool = True) -> None:
+    """Saves jobs, or (scene, seed, path), on ``workers`` processes, by default one per core; finished files are kept.
 
     Raises ValueError for an unknown word before anything is painted.
     """
-    for scene, _, _ in jobs:
-        _check(scene)
-    missing = [(scene, seed, Path(path)) for scene, seed, path in jobs if not Path(path).exists()]
+    jobs = [Job(*job) for job in jobs]
+    for job in jobs:
+        _check(job.scene)
+    missing = [job for job in jobs if not Path(job.path).exists()]
     chunks = [missing[i : i + CHUNK] for i in range(0, len(missing), CHUNK)]
     workers = min(workers or os.cpu_count() or 1, len(chunks))
     with progress_bar(
