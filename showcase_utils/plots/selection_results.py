@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from showcase_utils.plots.style import (
     BLUE,
     DASHES,
+    GREEN,
     GREY,
     INK,
     MUTED,
@@ -32,16 +33,17 @@ TRUTH = {"oracle": "*", "informed": "*", "past": "P"}  # and of what knows more 
 def method_looks(methods: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Colour by what a method ranks by, marker and line by how it chooses; methods of other names follow in order.
 
-    Blue: our towers, orange: cosine, purple: BPR's towers, grey: knows no user, black: knows the truth. Circle and
-    solid line: DPP, triangle and dashes: MMR, square and dots: the best K.
+    Blue: the paper's towers, green: our metric, orange: cosine, purple: BPR's towers, grey: knows no user, black: knows
+    the truth. Circle and solid line: DPP, triangle and dashes: MMR, square and dots: the best K.
     """
     known: dict[str, dict[str, Any]] = {}
     for name in methods:
-        rule = "dpp" if name.startswith("dpp") else "mmr" if name.startswith("mmr") else "top"
+        rule = "dpp" if name.startswith("dpp") or name.endswith("_dpp") else "mmr" if name.startswith("mmr") else "top"
         marker, dash = {"dpp": ("o", "-"), "mmr": ("^", DASHES[1]), "top": ("s", DASHES[2])}[rule]
         colour = (
             ORANGE if name.endswith("_cosine") else BLUE if name == "dpp" or name.endswith("_learned") else
-            PURPLE if name == "bpr" else GREY if name in CHANCE else INK if name in TRUTH else None
+            GREEN if name.startswith("metric") else PURPLE if name == "bpr" else
+            GREY if name in CHANCE else INK if name in TRUTH else None
         )  # fmt: skip
         if colour:
             known[name] = {"color": colour, "marker": (CHANCE | TRUTH).get(name, marker), "ls": dash}

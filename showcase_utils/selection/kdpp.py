@@ -32,9 +32,9 @@ def log_likelihood_given_size(L: Tensor, chosen: Tensor, present: Tensor) -> Ten
 def symmetric_polynomials(L: Tensor, k: int) -> Tensor:
     """e_0 … e_k of the eigenvalues of L [..., n, n], without the eigenvalues: [..., k + 1].
 
-    Newton's identities, m e_m = Σ_i (−1)^{i−1} e_{m−i} p_i with p_i = tr Lⁱ. The trace of a product of
-    two symmetric powers is the sum of their entries' products, which spares every other power. The identities' terms cancel as k grows, so this is
-    for sets of a few items and eigenvalues that sum to about 1.
+    Newton's identities, m e_m = Σ_i (−1)^{i−1} e_{m−i} p_i with p_i = tr Lⁱ. The trace of a product of two symmetric
+    powers is the sum of their entries' products, which spares every other power. The identities' terms cancel as k
+    grows, so this is for sets of a few items and eigenvalues that sum to about 1.
     """
     powers = [L]
     while 2 * len(powers) < k:

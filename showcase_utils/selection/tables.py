@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ CLAIM_ONE = (  # claim, one, other, metric, and what the difference must exceed:
     ("the DPP buys diversity", DPP, RELEVANCE, "diversity", 0.0),
     ("the DPP costs little relevance", DPP, RELEVANCE, "f1", LITTLE),
 )
+DOSE_RESPONSE = Path(__file__).with_name("dose_response.csv")
 LEARNED = ("dpp", "metric_dpp")
 RULES = ("random", "k_medoids", "top_k_cosine", "mmr_cosine", "dpp_cosine")  # what learns nothing
 
@@ -132,6 +134,27 @@ def over_chance(scores: pd.DataFrame, draws: int = 1000, seed: int = 0) -> pd.Da
         rows[name] = {"f1": mine["f1"].mean(), "over chance": ratio, "low": low, "high": high}
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis(["method", "profile"])
     return table.sort_values("over chance", ascending=False)
+
+
+def dose_rows(scores: pd.DataFrame, strength: float, draws: int = 1000, seed: int = 0) -> pd.DataFrame:
+    """What the methods find in a world of some strength of signatures: strength, method, metric, value, low, high.
+
+    The metrics are ``AUC``, of methods that rank, and ``F1, times chance``.
+    """
+    auc = method_table(evaluable(scores), draws=draws, seed=seed)[["auc", "auc_low", "auc_high"]].dropna()
+    times = over_chance(scores, draws, seed)[["over chance", "low", "high"]]
+    parts = {"AUC": auc, "F1, times chance": times}
+    rows = [
+        table.droplevel("profile").set_axis(["value", "low", "high"], axis=1).reset_index().assign(metric=metric)
+        for metric, table in parts.items()
+    ]
+    table = pd.concat(rows, ignore_index=True).assign(strength=strength)
+    return table[["strength", "method", "metric", "value", "low", "high"]]
+
+
+def load_dose_response() -> pd.DataFrame:
+    """The rows of `dose_rows` for several strengths, as ``benchmarks/dose_response.py`` has last stored them."""
+    return pd.read_csv(DOSE_RESPONSE)
 
 
 def against_best_baselines(scores: pd.DataFrame, metric: str = "f1", draws: int = 1000) -> pd.DataFrame:

@@ -139,7 +139,17 @@ def test_result_figures_draw_every_line():
 
 
 def test_methods_look_the_same_in_every_figure_and_never_alike():
-    names = ["dpp", "top_k_learned", "mmr_learned", "bpr", "dpp_cosine", "top_k_cosine", "mmr_cosine"]
+    names = [
+        "dpp",
+        "top_k_learned",
+        "mmr_learned",
+        "bpr",
+        "metric",
+        "metric_dpp",
+        "dpp_cosine",
+        "top_k_cosine",
+        "mmr_cosine",
+    ]
     names += ["k_medoids", "random", "somebody_elses", "one_more"]
     looks = selection_results.method_looks(names)
     assert len({(str(style["color"]), style["marker"]) for style in looks.values()}) == len(names)

@@ -56,6 +56,17 @@ def test_times_chance_has_an_interval():
     assert (table["low"] < table["over chance"]).all() and (table["over chance"] < table["high"]).all()
 
 
+def test_dose_rows_are_one_per_method_and_metric():
+    rows = tables.dose_rows(_scores(0.3).assign(chance=0.5), 2.0, draws=50)
+    assert rows.groupby("metric")["method"].agg(set).to_dict() == {
+        "AUC": {"dpp", "random", "k_medoids"},
+        "F1, times chance": {"dpp", "random", "k_medoids"},
+    }
+    assert (
+        (rows["strength"] == 2).all() and (rows["low"] < rows["value"]).all() and (rows["value"] < rows["high"]).all()
+    )
+
+
 def test_only_evaluable_samples_of_the_split_count():
     scores = _scores()
     scores.loc[scores["review_id"] == "test3_0", "evaluable"] = False
