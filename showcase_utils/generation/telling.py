@@ -111,19 +111,29 @@ class Teller:
     def tell(self, requests: Sequence[Request], seed: int = 0) -> list[list[Told]]:
         """The sentences of each showcase, in the order of its photos; none where nothing is borne out.
 
-        Sampling draws from ``seed``, so texts depend on the requests made together; the global generator stays.
+        With ``quotes_first`` the generator is asked only where quotes leave a photo without a sentence, which is seldom
+        and spares most of the time. Sampling draws from ``seed``, so generated texts depend on the requests made
+        together; the global generator stays.
         """
-        return [self.choose(pool, self.settings) for pool in self.offer(requests, seed)]
+        if not self.settings.quotes_first or "retrieval" not in self.settings.writers:
+            return [self.choose(pool, self.settings) for pool in self.offer(requests, seed)]
+        told = [self.choose(pool, self.settings) for pool in self.offer(requests, seed, ("retrieval",))]
+        short = [number for number, found in enumerate(told) if len(found) < len(requests[number].photos)]
+        for number, pool in zip(short, self.offer([requests[number] for number in short], seed), strict=True):
+            told[number] = self.choose(pool, self.settings)
+        return told
 
     @torch.inference_mode()
-    def offer(self, requests: Sequence[Request], seed: int = 0) -> list[Pool]:
-        """All that the writers of the settings offer, judged."""
+    def offer(self, requests: Sequence[Request], seed: int = 0, writers: Sequence[str] = ()) -> list[Pool]:
+        """All that the writers of the settings offer, or some of them, judged."""
+        asked = [writer for writer in self.settings.writers if not writers or writer in writers]
         offered: list[list[Candidate]] = [[] for _ in requests]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             for writer, strategy in self._strategies().items():
-                self._write(requests, offered, writer, strategy)
-        if "retrieval" in self.settings.writers:
+                if writer in asked:
+                    self._write(requests, offered, writer, strategy)
+        if "retrieval" in asked:
             for request, candidates in zip(requests, offered, strict=True):
                 for number, photo in enumerate(request.photos):
                     for text, nearness in self.quotes.nearest(photo, self.settings.quotes, request.place).items():
@@ -140,28 +150,37 @@ class Teller:
 
         ``settings`` may ask for fewer writers than have offered something, and for fewer judges.
         """
-        photos, allowed = len(pool.support), [c for c in pool.candidates if _asked(c, settings)]
-        offered = {candidate.text: candidate.writer for candidate in reversed(allowed)}
+        asked = [candidate for candidate in pool.candidates if _asked(candidate, settings)]
+        told: list[Told] = []
+        if settings.quotes_first:
+            self._add(told, pool, [candidate for candidate in asked if candidate.writer == "retrieval"], settings)
+        self._add(told, pool, asked, settings)
+        return sorted(told, key=lambda sentence: sentence.photo)
+
+    def _add(self, told: list[Told], pool: Pool, candidates: Sequence[Candidate], settings: Telling) -> None:
+        """Adds a sentence for each photo that none of ``told`` is about, as far as one is borne out."""
+        offered = {candidate.text: candidate.writer for candidate in reversed(candidates)}
         limit = self.phi.threshold if settings.support is None else settings.support
         free = np.array([text in offered for text in pool.texts], dtype=bool)
         if settings.tone:
             free &= pool.tone >= self._coolest
         value = np.log(np.maximum(pool.support, 1e-6)) + settings.manner * pool.manner  # (k, n)
-        value += settings.nearness * _nearness(pool, allowed) + settings.agreement * _agreement(pool, allowed)
+        value += settings.nearness * _nearness(pool, candidates) + settings.agreement * _agreement(pool, candidates)
         value += settings.variety * pool.chance
         value[pool.support < limit] = -np.inf
-        told: list[Told] = []
-        silent = np.ones(photos, dtype=bool)  # photos that no sentence speaks of yet
+        silent = np.ones(len(value), dtype=bool)  # photos that no sentence is about yet
+        for sentence in told:
+            silent[sentence.photo] = False
+            free &= pool.rows @ pool.rows[pool.texts.index(sentence.sentence)] < settings.same
         while silent.any() and free.any():
             left = np.where(silent[:, None] & free, value, -np.inf)
             photo, best = np.unravel_index(int(left.argmax()), left.shape)
             if left[photo, best] == -np.inf:
-                break
+                return
             text = pool.texts[best]
             told.append(Told(text, int(photo), float(pool.support[photo, best]), offered[text]))
             silent[photo] = False
             free &= pool.rows @ pool.rows[best] < settings.same
-        return sorted(told, key=lambda sentence: sentence.photo)
 
     def _strategies(self) -> dict[str, dict[str, Any]]:
         chosen = self.settings

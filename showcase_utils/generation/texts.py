@@ -36,13 +36,14 @@ LADDER: dict[str, tuple[str, tuple[str, ...]]] = {
     "told_supported": ("Several drafts, what Φ supports", ("system", "samples", "top_p", "support", "same")),
     "told_each_photo": ("… also beside each photo alone", ("each_photo",)),
     "told_agreed": ("… what the drafts agree on", ("agreement",)),
-    "told_retrieved": ("… and quotes of training reviews", ("writers", "quotes", "stars", "nearness")),
+    "told_retrieved": ("… and quotes of training reviews", ("writers", "quotes_first", "quotes", "stars", "nearness")),
     "told_kind": ("… kind ones only", ("tone",)),
     "told_manner": ("… in the user's manner", ("manner", "variety")),
 }
 PLAIN = {
     "writers": ("greedy", "sample"),
     "each_photo": False,
+    "quotes_first": False,
     "nearness": 0.0,
     "agreement": 0.0,
     "tone": 0.0,

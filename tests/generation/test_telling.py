@@ -14,7 +14,7 @@ from showcase_utils.generation.tone import Tone
 from tests.generation.conftest import DIM, Store
 
 EVEN = Tone(pd.DataFrame({"phrase": [""], "weight": [1.0]}))
-PLAIN = Telling(nearness=0.0, agreement=0.0, tone=0.0, manner=0.0, variety=0.0)
+PLAIN = Telling(quotes_first=False, nearness=0.0, agreement=0.0, tone=0.0, manner=0.0, variety=0.0)
 
 
 class Cosine:
@@ -85,6 +85,23 @@ def test_a_quote_counts_the_more_the_liker_its_own_photo_is():
     quoted = [Candidate(c.text, "retrieval", 0, near) for c, near in zip(pool.candidates, (0.4, 0.95), strict=True)]
     pool = dataclasses.replace(pool, candidates=quoted)
     assert _chosen(pool) == [("0", 0)] and _chosen(pool, nearness=1.0) == [("1", 0)]
+
+
+def test_with_quotes_first_the_generator_speaks_only_where_they_are_silent():
+    pool = _pool([[0.7, 0.9, 0.1], [0.2, 0.1, 0.8]])
+    quote = Candidate(pool.texts[0], "retrieval", 0)
+    pool = dataclasses.replace(pool, candidates=[quote, *pool.candidates[1:]])
+    assert _chosen(pool) == [("1", 0), ("2", 1)] and _chosen(pool, quotes_first=True) == [("0", 0), ("2", 1)]
+
+
+def test_the_generator_is_not_run_where_quotes_say_all(monkeypatch):
+    calls = []
+    teller, photos = _teller(writers=("greedy", "retrieval"), quotes_first=True), _quotes().photos
+    monkeypatch.setattr(teller, "_strategies", lambda: {"greedy": {}})
+    monkeypatch.setattr(teller, "_write", lambda requests, offered, writer, way: calls.append(len(requests)))
+    other, nothing = np.roll(photos, 1, axis=1), np.zeros((0, DIM), np.float32)
+    told = teller.tell([Request(photos, nothing), Request(other, nothing), Request(photos, nothing)])
+    assert [len(found) for found in told] == [2, 0, 2] and calls == [1]
 
 
 def test_tone_shuts_out_and_manner_prefers():
