@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-VISITORS = "vera otto mina juri lena paul tara hugo ines emil cora ravi noor alan".split()
+VISITORS = "vera otto lena hugo emil cora noor alan nina theo mina juri ravi uma".split()  # of every split some
 PLACES = {
     "kew": ("palm house", "water lilies", "rose garden"),
     "eden": ("rain forest dome", "banana trees", "rope bridge"),

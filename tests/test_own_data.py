@@ -1,0 +1,75 @@
+"""README's section on one's own data, walked line by line on gardens and museums."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from showcase_utils.config import load_settings
+from tests.gardens import plant
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+SECTION = README.partition("## Your own data\n")[2].partition("\n## ")[0]
+COMMANDS = [line.partition("  #")[0].strip() for line in re.search(r"```\n(.*?)```", SECTION, re.S)[1].splitlines()]
+PROFILE = re.search(r"```yaml\n(.*?)```", SECTION, re.S)[1]
+
+
+@pytest.fixture(scope="module")
+def walk(tmp_path_factory):
+    """A folder as a reader has it, and what runs a line of README in it."""
+    folder = tmp_path_factory.mktemp("walk")
+    plant(folder)
+    environment = os.environ | {"SHOWCASE_ARTIFACTS": str(folder / "artifacts"), "OMP_NUM_THREADS": "1"}
+    environment |= {"HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "ignore"}
+
+    def run(command):
+        program, *arguments = shlex.split(command)
+        assert program == "showcase"
+        done = subprocess.run(
+            [sys.executable, "-m", "showcase_utils.cli", *arguments],
+            cwd=folder, env=environment, capture_output=True, text=True, timeout=1800,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+        return done.stdout
+
+    run.folder = folder
+    return run
+
+
+def test_the_screen_has_the_five_steps():
+    assert [shlex.split(command)[1] for command in COMMANDS] == ["import", "check", "run", "explain", "gallery"]
+    assert len(PROFILE.strip().splitlines()) in range(10, 13)
+
+
+@pytest.mark.slow
+def test_from_a_csv_to_features(walk):
+    said = walk(COMMANDS[0])
+    assert "reviews.csv" in said and (walk.folder / "gardens" / "image_review_all.json").is_file()
+    written = load_settings(walk.folder / "gardens" / "gardens.yaml")
+    (walk.folder / "gardens" / "gardens.yaml").write_text(PROFILE, encoding="utf-8")
+    ours = load_settings(walk.folder / "gardens" / "gardens.yaml")
+    assert written.data == ours.data and written.selection == ours.selection
+    checked = walk(COMMANDS[1])
+    assert "next  showcase run" in checked and "no labels" in checked
+    assert "GEST-s1   70 reviews of 14 users, 6 places" in checked
+    walk(f"{COMMANDS[2]} --to 02")
+    phi = json.loads((walk.folder / "artifacts" / "gardens" / "alignment" / "metrics.json").read_text())
+    assert phi["compared_pairs"] > 0 and "cosine" in phi["variant"].lower()
+    assert int(walk("showcase annotate page.html --profile gardens/gardens.yaml").split()[0]) > 100
+    assert "data:image/jpeg" in (walk.folder / "page.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_from_features_to_a_gallery(walk):
+    walk(COMMANDS[2])
+    walk(COMMANDS[3])
+    page = (walk.folder / "vera.html").read_text(encoding="utf-8")
+    assert page.count("data:image/jpeg") >= 3 and "kew" in page
+    walk(COMMANDS[4])
+    gallery = (walk.folder / "gallery.html").read_text(encoding="utf-8")
+    assert gallery.count('<article class="showcase"') >= 2 and "http://" not in gallery and "https://" not in gallery
