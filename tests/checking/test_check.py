@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 from typer.testing import CliRunner
 
@@ -7,16 +9,22 @@ from showcase_utils.importing.run import import_tables
 from tests.gardens import plant
 
 
-@pytest.fixture
-def own(tmp_path):
-    """An import of gardens; a function checks it with settings on top."""
-    plant(tmp_path)
+@pytest.fixture(scope="module")
+def gardens(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("gardens")
+    plant(folder)
     mapping = {"text": "comment", "photos": "pictures"}
-    to = tmp_path / "gardens"
-    report = import_tables("csv", [tmp_path / "reviews.csv"], tmp_path / "photos", to, mapping, progress=False)
+    import_tables("csv", [folder / "reviews.csv"], folder / "photos", folder / "gardens", mapping, progress=False)
+    return folder / "gardens"
+
+
+@pytest.fixture
+def own(gardens, tmp_path):
+    """A function that checks an import of gardens with settings on top; its files may be damaged."""
+    to = shutil.copytree(gardens, tmp_path / "gardens")
 
     def check(*overrides):
-        return check_run(str(report.profile), overrides, str(tmp_path / "artifacts"))
+        return check_run(str(to / "gardens.yaml"), overrides, str(tmp_path / "artifacts"))
 
     check.folder = to
     return check
@@ -89,6 +97,12 @@ def test_a_split_that_nobody_falls_into(own):
 
 def test_nothing_to_choose_from(own):
     assert any("to choose from" in text for text in said(own("selection.k=200"), "stops"))
+
+
+def test_few_users_come_twice_in_the_first_rows(own, monkeypatch):
+    monkeypatch.setattr("showcase_utils.checking.data.ROWS", 1)
+    check = own("data.min_reviews_per_user=99")
+    assert check.counts["rows"].startswith("about") and not check.stops
 
 
 def test_the_wrong_file(own):
