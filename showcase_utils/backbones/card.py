@@ -19,15 +19,16 @@ def _attributes(probe: dict[str, float], ceiling: dict[str, float]) -> str:
 def model_card(recipe: Recipe, quality: dict[str, dict], megabytes: float) -> str:
     """The card that ships beside the weights: every figure in it was measured by the runs that made them."""
     c, q, g, p = recipe.clip, quality["clip"], recipe.gpt2, quality["gpt2"]
+    t, r = recipe.captioner, quality["captioner"]
     stop = f" --steps {c.max_steps}" if c.max_steps else ""
     strengths = ", ".join(f"{look / AMPLITUDE:.2g}" for look in c.looks)
     return f"""# Embedded backbones
 
-Two small models for the demo world, trained by
+Three small models for the demo world, trained by
 
     showcase backbones --output FOLDER --seed {c.seed}{stop}
 
-on demo worlds of seeds {c.seed} to {c.seed + HELD_OUT - 1}, measured on the world of seed {c.seed + HELD_OUT}. No
+on demo worlds of seeds {c.seed} to {c.seed + HELD_OUT - 1} (the captioner: {", ".join(str(seed) for seed, _ in t.cities)}), measured on the world of seed {c.seed + HELD_OUT}. No
 notebook reads a world of these seeds. Other restaurants, users, photos and texts, but the same vocabulary and the
 same painter: the models know what things look like there, not who likes what. They are of no use for real photos
 or real reviews. Weights are stored in half precision and were measured as stored; together {megabytes:.1f} MB.
@@ -65,4 +66,12 @@ for toppings F1 over all of them.
 | attribute | probe | ceiling |
 |---|---|---|
 {_attributes(q["probe"], q["ceiling"])}
+
+The **captioner** is what generators may start from (`generation.pretrained`), as CLIP and GPT-2 are pre-trained: the
+system *Ours (CE)* around the GPT-2 above, {t.layers} encoder layers, {r["parameters"]:,} parameters with the GPT-2's. It was trained
+for {t.epochs} epochs (batch {t.batch}, learning rate {t.lr}, {r["minutes"]:.0f} minutes) on {r["samples"]:,} sets of photos of the worlds of seeds
+{", ".join(str(seed) for seed, _ in t.cities)} ({_a_city(t.city)} each), which the CLIP has never seen, with what their reviews say of
+them: a review's own photos, one photo alone, and photos of several visits of a user; {t.blind:.0%} without photos,
+{t.stranger:.0%} without history. On the held-out world: {r["cross_entropy"]:.3f} nats per token; of the dishes, drinks and desserts that
+greedy texts name, {r["right"]:.0%} are shown; of those shown, {r["recall"]:.0%} are named.
 """  # noqa: E501 (rows of a table)

@@ -24,7 +24,8 @@ FIRST_EYE = {"image_size": 64, "layers": 4, "width": 192, "head_width": 64, "pat
 
 def measure(folder: Path, learned: Album, held_out: Album, seed: int) -> dict:
     """All that the card says of the model in ``folder``, as stored: retrieval, probes (fitted on ``learned``, tested on
-    ``held_out``), speed."""
+    ``held_out``), speed.
+    """
     model, preprocess = open_clip.create_model_from_pretrained(f"local-dir:{folder}")
     tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
     model.eval()
@@ -55,7 +56,8 @@ def read(model: nn.Module, tokenizer: Callable[..., Tensor], texts: Sequence[str
 
 def probes(fitted: np.ndarray, learned: Album, tested: np.ndarray, held_out: Album) -> dict[str, float]:
     """What logistic regressions on the features of one city read in those of another: accuracy per attribute, for
-    toppings F1 over all of them (a photo has up to three)."""
+    toppings F1 over all of them (a photo has up to three).
+    """
     scores = {}
     for attribute in ATTRIBUTES:
         known, true = labels(learned.scenes, attribute), labels(held_out.scenes, attribute)
@@ -86,7 +88,8 @@ def _f1(said: np.ndarray, true: np.ndarray) -> float:
 @torch.inference_mode()
 def ceiling(visual: nn.Module, terms: SeesTerms, preprocess: Callable[..., Tensor], album: Album) -> dict[str, float]:
     """What a tower that was trained on the truth's terms, and on nothing else, reads in the photos of a city that it
-    does not know; measured as ``probes`` are."""
+    does not know; measured as ``probes`` are.
+    """
     visual.eval()
     logits = []
     for start in range(0, len(album), 256):

@@ -68,7 +68,8 @@ class SeesTerms(nn.Module):
 
 def terms_loss(logits: Tensor, bags: Tensor) -> Tensor:
     """How well the blanks of a caption are filled in, (n, terms) each, averaged over photos: cross-entropy among the
-    values of an attribute that has one at a time, binary cross-entropy for what a photo has several of."""
+    values of an attribute that has one at a time, binary cross-entropy for what a photo has several of.
+    """
     loss = logits.new_zeros(())
     for attribute in (*ATTRIBUTES, "look"):
         columns = term_columns(attribute)
@@ -85,7 +86,8 @@ def terms_loss(logits: Tensor, bags: Tensor) -> Tensor:
 
 def contrast(images: Tensor, texts: Tensor, scale: Tensor, scenes: Tensor) -> Tensor:
     """Symmetric InfoNCE in which every text of a photo's scene is a right one; features (n, d) of unit norm,
-    ``scenes`` (n). With n different scenes it is ``open_clip.ClipLoss``."""
+    ``scenes`` (n). With n different scenes it is ``open_clip.ClipLoss``.
+    """
     logits = scale * images @ texts.T  # (n, n)
     same = (scenes[:, None] == scenes[None, :]).float()
     share = same / same.sum(1, keepdim=True)
@@ -249,7 +251,8 @@ def new_clip(tokenizer: PreTrainedTokenizerFast, recipe: ClipRecipe) -> tuple[op
 
 def save_clip(model: open_clip.CLIP, tokenizer: PreTrainedTokenizerFast, pixels: int, folder: Path) -> None:
     """The folder that ``open_clip`` loads as ``local-dir:``; weights in half precision, but for the statistics of
-    batch normalisation, which may lie outside it."""
+    batch normalisation, which may lie outside it.
+    """
     folder.mkdir(parents=True)
     preprocess = {"mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bicubic", "resize_mode": "squash"}
     config = {"model_cfg": clip_config(len(tokenizer), pixels), "preprocess_cfg": preprocess}

@@ -16,7 +16,8 @@ HELD_OUT = 6  # the city that all models are measured on has this many seeds mor
 @dataclass(frozen=True)
 class ClipRecipe:
     """The CLIP: ``looks`` are the amplitudes of the signatures in its cities in turn, in the units of
-    ``cameras.SPREAD``, so that an eye trained on them does not depend on how a signature is calibrated."""
+    ``cameras.SPREAD``, so that an eye trained on them does not depend on how a signature is calibrated.
+    """
 
     seed: int = 1000
     cities: int = 5
@@ -52,15 +53,36 @@ class Gpt2Recipe:
 
 
 @dataclass(frozen=True)
+class CaptionerRecipe:
+    """The captioner. Its cities are none of the CLIP's, which knows the photos of its own too well: seed and look."""
+
+    seed: int = 1011
+    cities: tuple[tuple[int, float], ...] = ((1011, 1.0), (1012, 1.5), (1013, 0.5))
+    held_out: tuple[int, float] = (1006, 1.0)
+    city: City = (("restaurants", 160), ("users", 1500), ("reviews", 4000), ("photos", 6000))
+    layers: int = 2
+    epochs: int = 2
+    batch: int = 64
+    lr: float = 2e-3
+    blind: float = 0.08  # share of the samples without photos, for systems that see none
+    stranger: float = 0.15  # share without history
+    max_steps: int | None = None  # of each epoch
+
+
+@dataclass(frozen=True)
 class Recipe:
     """All of the backbones; the defaults made the shipped ones. Each model depends on its own part only."""
 
     clip: ClipRecipe = ClipRecipe()
     gpt2: Gpt2Recipe = Gpt2Recipe()
+    captioner: CaptionerRecipe = CaptionerRecipe()
 
     @classmethod
     def of(cls, seed: int, max_steps: int | None = None) -> Recipe:
-        return cls(ClipRecipe(seed=seed, max_steps=max_steps), Gpt2Recipe(seed=seed, max_steps=max_steps))
+        usual = CaptionerRecipe()
+        moved = tuple((city + seed - ClipRecipe.seed, look) for city, look in (*usual.cities, usual.held_out))
+        captioner = CaptionerRecipe(moved[0][0], moved[:-1], moved[-1], max_steps=max_steps)
+        return cls(ClipRecipe(seed=seed, max_steps=max_steps), Gpt2Recipe(seed=seed, max_steps=max_steps), captioner)
 
 
 def train_tokenizer(texts: Iterable[str], size: int, *, context: int, lower: bool) -> PreTrainedTokenizerFast:

@@ -1,6 +1,6 @@
-"""Trains the embedded CLIP and GPT-2 on demo worlds that no notebook sees, and writes their model card.
+"""Trains the embedded CLIP, GPT-2 and captioner on demo worlds that no notebook sees, and writes their model card.
 
-Both are small enough to ship and to train on two CPU cores in about an hour.
+All are small enough to ship and to train on two CPU cores in about an hour.
 """
 
 from __future__ import annotations
@@ -18,9 +18,18 @@ import open_clip
 
 from showcase_utils.backbones import clip_quality, clip_training, gpt2_training
 from showcase_utils.backbones.albums import Album, paint_album
+from showcase_utils.backbones.captioner_training import make_captioner
 from showcase_utils.backbones.captions import caption
 from showcase_utils.backbones.card import model_card
-from showcase_utils.backbones.recipe import HELD_OUT, City, ClipRecipe, Gpt2Recipe, Recipe, train_tokenizer
+from showcase_utils.backbones.recipe import (
+    HELD_OUT,
+    CaptionerRecipe,
+    City,
+    ClipRecipe,
+    Gpt2Recipe,
+    Recipe,
+    train_tokenizer,
+)
 from showcase_utils.demo_world.cameras import AMPLITUDE
 from showcase_utils.demo_world.visits import imagine
 
@@ -28,7 +37,9 @@ QUALITY = "quality.json"
 
 
 def train_backbones(output: Path, *, seed: int = ClipRecipe.seed, max_steps: int | None = None) -> None:
-    """Trains all models, measures them on a world of another seed and writes ``clip/``, ``gpt2/`` and the card.
+    """Trains all models and measures them on a world of another seed.
+
+    Writes ``clip/``, ``gpt2/``, ``captioner/`` and the card.
 
     A model that this recipe has finished in ``output`` is kept. Raises ``FileExistsError`` for one of another recipe.
     """
@@ -37,7 +48,11 @@ def train_backbones(output: Path, *, seed: int = ClipRecipe.seed, max_steps: int
 
 def make_backbones(output: Path, recipe: Recipe, progress: bool = True) -> dict[str, dict]:
     """``train_backbones`` with every knob; returns the measured quality that stands on the card, by model."""
-    makers = (("clip", recipe.clip, _make_clip), ("gpt2", recipe.gpt2, _make_gpt2))
+    makers = (
+        ("clip", recipe.clip, _make_clip),
+        ("gpt2", recipe.gpt2, _make_gpt2),
+        ("captioner", recipe.captioner, _make_captioner),
+    )
     quality = {name: _once(output / name, part, make, progress) for name, part, make in makers}
     megabytes = sum(path.stat().st_size for path in output.glob("*/*")) / 1e6
     (output / "MODEL_CARD.md").write_text(model_card(recipe, quality, megabytes), encoding="utf-8")
@@ -45,7 +60,9 @@ def make_backbones(output: Path, recipe: Recipe, progress: bool = True) -> dict[
     return quality
 
 
-def _once(folder: Path, recipe: ClipRecipe | Gpt2Recipe, make: Callable[..., dict], progress: bool) -> dict:
+def _once(
+    folder: Path, recipe: ClipRecipe | Gpt2Recipe | CaptionerRecipe, make: Callable[..., dict], progress: bool
+) -> dict:
     record = folder / QUALITY
     wanted = json.loads(json.dumps(asdict(recipe)))
     if folder.exists():
@@ -122,3 +139,11 @@ def _make_gpt2(folder: Path, recipe: Gpt2Recipe, progress: bool) -> dict:
         "parameters": sum(weight.numel() for weight in model.parameters()),
         "perplexity": gpt2_training.perplexity(folder, unseen),
     }
+
+
+def _make_captioner(folder: Path, recipe: CaptionerRecipe, progress: bool) -> dict:
+    cities = (*recipe.cities, recipe.held_out)
+    *learned, held_out = (
+        _painted(seed, recipe.city, look, folder.with_name(".albums"), progress) for seed, look in cities
+    )
+    return make_captioner(folder, learned, held_out, recipe, progress)
