@@ -23,7 +23,8 @@ from showcase_utils.generation.gpt2 import IGNORED
 class FeatureMap(Protocol):
     """What is asked of a feature store: unit-norm rows by id."""
 
-    dim: int
+    @property
+    def dim(self) -> int: ...
 
     def __contains__(self, key: str) -> bool: ...
 

@@ -146,7 +146,8 @@ def store(tmp_path_factory):
     pictures = tmp_path_factory.mktemp("photos")
     (pictures / "reviews.json").write_text("{}")
     overrides = ["data.source=files", f"data.images={pictures}", f"data.reviews={pictures / 'reviews.json'}",
-                 "generation.max_tokens=12", "generation.systems=[img_gpt2,ours_pc2l]", "telling.system=ours_pc2l", "selection.shown_method=metric_dpp",
+                 "generation.max_tokens=12", "generation.systems=[img_gpt2,ours_pc2l]", "telling.system=ours_pc2l",
+                 "selection.shown_method=metric_dpp",
                  "device=cpu"]  # fmt: skip
     store = Artifacts(load_settings("smoke", overrides), tmp_path_factory.mktemp("artifacts"))
     make_run(store, pictures)

@@ -16,7 +16,8 @@ MIDDLE = 0.45  # the brightness that contrast leaves as it is
 def frame_size(width: int, height: int, look: Look, smallest: int, largest: int) -> tuple[int, int]:
     """Width and height in pixels after the camera's own aspect, each within ``smallest`` … ``largest``."""
     stretch = math.exp(look.aspect / 2)
-    return tuple(min(largest, max(smallest, round(side))) for side in (width * stretch, height / stretch))
+    wide, high = (min(largest, max(smallest, round(side))) for side in (width * stretch, height / stretch))
+    return wide, high
 
 
 def point(picture: Image.Image, look: Look) -> Image.Image:

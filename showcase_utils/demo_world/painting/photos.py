@@ -125,14 +125,14 @@ def paint_all(jobs: Sequence[Job | tuple[Scene, int, Path]], workers: int | None
 
     Raises ValueError for an unknown word before anything is painted.
     """
-    jobs = [Job(*job) for job in jobs]
-    for job in jobs:
+    wanted = [Job(*job) for job in jobs]
+    for job in wanted:
         _check(job.scene)
-    missing = [job for job in jobs if not Path(job.path).exists()]
+    missing = [job for job in wanted if not Path(job.path).exists()]
     chunks = [missing[i : i + CHUNK] for i in range(0, len(missing), CHUNK)]
     workers = min(workers or os.cpu_count() or 1, len(chunks))
     with progress_bar(
-        total=len(jobs), initial=len(jobs) - len(missing), desc="photos", unit="photo", disable=not progress
+        total=len(wanted), initial=len(wanted) - len(missing), desc="photos", unit="photo", disable=not progress
     ) as bar:
         if workers <= 1:
             for chunk in chunks:
