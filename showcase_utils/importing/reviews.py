@@ -72,11 +72,15 @@ def published_row(row: Row, layout: Layout, pics: list[dict[str, Any]]) -> dict[
 
 
 def names_of_photos(row: Row, layout: Layout, files: PhotoFiles) -> list[str]:
-    """What a row of reviews names as its photos: its cell of photos, or the folder that is called as its review."""
+    """What a row of reviews names as its photos: its cell of photos, or the folder that is called as its review.
+
+    A folder counts only where no cell names files, as TripAdvisor's, whose cells hold addresses.
+    """
+    cell = photo_names(row.values.get(layout.columns["photos"]), files) if "photos" in layout.columns else []
     key = identity(row.values.get(layout.columns.get("review", "")))
-    if key and (inside := files.of_folder(key)):
-        return inside
-    return photo_names(row.values.get(layout.columns["photos"]), files) if "photos" in layout.columns else []
+    if key and ("photos" not in layout.columns or layout.kind == "tripadvisor"):
+        return files.of_folder(key) or cell
+    return cell
 
 
 def identity(value: Any) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -74,6 +75,8 @@ def import_tables(
     tables = _tables(kind, paths, mapping, best, encoding)
     if images is not None and not images.is_dir():
         raise FileNotFoundError(f"--images {images}: no such folder")
+    if images is not None and images.resolve() in (to.resolve(), (to / "photos").resolve()):
+        raise ValueError(f"--images {images}: the import writes its photos there: name another folder with --to")
     files = PhotoFiles(images)
     if images is not None and not len(files):
         raise ValueError(f"--images {images}: no picture in it that Pillow reads")
@@ -99,6 +102,10 @@ def _tables(
     """Each file with its format and its layout. Raises ``ValueError`` for one that does not fit."""
     if kind not in (*FORMATS, *KINDS):
         raise ValueError(f"no import '{kind}': choose from {', '.join((*FORMATS, *KINDS))}")
+    try:
+        codecs.lookup(encoding)
+    except LookupError:
+        raise ValueError(f"--encoding {encoding}: unknown; utf-8, cp1252 and utf-16 are usual") from None
     if kind in KINDS and mapping:
         raise ValueError(f"--map does not go with {kind}, whose columns are known")
     forms = [kind if kind in FORMATS else _format_of(path) for path in paths]

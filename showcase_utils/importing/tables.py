@@ -5,6 +5,7 @@ A row that cannot be read is a row too, with the reason: accepted and rejected a
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
@@ -124,6 +125,9 @@ def _seems(head: bytes) -> str:
 
 
 def _csv(stream: BinaryIO, path: Path, encoding: str) -> Iterator[Row]:
+    if stream.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) and encoding == "utf-8":
+        raise ValueError(f"{path}: this is UTF-16: save it as CSV UTF-8, or give --encoding utf-16")
+    stream.seek(0)
     text = io.TextIOWrapper(stream, encoding, errors="surrogateescape", newline="")
     head = text.readline().removeprefix("\ufeff")
     delimiter = max(DELIMITERS, key=head.count)

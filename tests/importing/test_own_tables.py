@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from showcase_utils.cli import app
 from showcase_utils.config import load_settings
 from showcase_utils.data.gest import read_reviews
+from showcase_utils.importing.run import import_tables
 from showcase_utils.photos.folder import PhotoFolder
 from showcase_utils.photos.index import load_index
 from tests.importing.conftest import MAP, review
@@ -277,6 +278,30 @@ def test_reviews_without_a_way_to_their_photos(shelf):
     rows = [{"user": "u", "place": "k", "rating": 5, "text": "Ferns."}]
     with pytest.raises(ValueError, match="nothing says which review has which photos"):
         shelf.bring("csv", shelf.csv("r.csv", rows))
+
+
+def test_encodings_are_named(shelf):
+    shelf.photo("a.jpg")
+    path = shelf.csv("r.csv", [review()], encoding="utf-16")
+    with pytest.raises(ValueError, match="this is UTF-16"):
+        shelf.bring("csv", path, mapping=MAP)
+    assert shelf.bring("csv", path, mapping=MAP, encoding="utf-16").accepted.total() == 1
+    with pytest.raises(ValueError, match="--encoding latin-9000: unknown"):
+        shelf.bring("csv", path, mapping=MAP, encoding="latin-9000")
+
+
+def test_a_folder_of_the_same_name_as_a_review_is_not_its_own(shelf):
+    shelf.photo("1/garden.jpg")
+    shelf.photo("a.jpg")
+    shelf.bring("csv", shelf.csv("r.csv", [review(review_id="1")]), mapping=MAP)
+    assert [pic["id"] for pic in shelf.rows[0]["pics"]] == ["a"]
+
+
+def test_photos_are_not_read_from_where_they_are_written(shelf):
+    shelf.photo("a.jpg")
+    shelf.to = shelf.folder
+    with pytest.raises(ValueError, match="name another folder with --to"):
+        import_tables("csv", [shelf.csv("r.csv", [review()])], shelf.folder, shelf.folder, MAP, progress=False)
 
 
 def test_a_quote_that_is_never_closed_takes_its_rows_with_it(shelf):
