@@ -199,46 +199,19 @@ def build_pools(
     samples = samples.reset_index(drop=True)
     if samples.empty:
         raise ValueError("no review of GEST-s1 has an available photo with features: check stages data and features")
-    photo_ids, photo = np.unique(kept["image_ids"].to_numpy(object), return_inverse=True)
+    kept, photo_ids = kept.assign(photo=pd.factorize(kept["image_ids"], sort=True)[0]), np.unique(kept["image_ids"])
     text_ids = np.array([i for i in s1["review_id"] if i in reviews], dtype=object)
-
-    # A pool is a business's photos, a training pool those of its training users. A key is one photo in one pool, and
-    # keys are sorted, so that a pool is a slice of them.
-    count, everyone = len(photo_ids), pd.Index(s1["business_id"].unique())
-    place, train = everyone.get_indexer(kept["business_id"]), (kept["split"] == "train").to_numpy()
-    keys = np.unique(np.r_[place * count + photo, (place[train] + len(everyone)) * count + photo[train]])
-    business = everyone.get_indexer(samples["business_id"])
-    pool = business + len(everyone) * (samples["split"] == "train").to_numpy()
-    start = np.searchsorted(keys, np.arange(2 * len(everyone) + 1) * count)
-    photos_of = np.split(keys % count, start[1:-1])
-    candidates = [photos_of[number] for number in pool]
-
-    number = pd.Series(np.arange(len(samples)), index=samples["review_id"].to_numpy())
-    own = kept.assign(photo=photo)[["review_id", "photo"]].drop_duplicates().sort_values("photo", kind="stable")
-    sample = number[own["review_id"]].to_numpy()
-    relevant = _grouped(
-        np.searchsorted(keys, pool[sample] * count + own["photo"]) - start[pool[sample]], sample, len(samples)
-    )
-
-    past = pd.DataFrame({"sample": number, "review_id": [histories[i] for i in number.index]})
-    past["review_id"] = past["review_id"].map(lambda ids: list(ids)[:limit])
-    past = past.explode("review_id").dropna()
-    lengths = np.bincount(past["sample"], minlength=len(samples))
-    seen = past.merge(own, on="review_id", sort=False)
-    seen = seen[seen.groupby("sample").cumcount() < limit]
-    here = np.isin(business[seen["sample"]] * count + seen["photo"], keys)
-    seen = seen[~here]  # the same photo may stand at two businesses
-    text = pd.Index(text_ids).get_indexer(past["review_id"])
-    history_photos = _grouped(seen["photo"].to_numpy(), seen["sample"].to_numpy(), len(samples))
-    history_texts = _grouped(text[text >= 0], past["sample"].to_numpy()[text >= 0], len(samples))
+    candidates, relevant, places = _candidates(kept, samples)
+    past = samples["review_id"].map(lambda i: list(histories[i])[:limit])
+    history_photos, history_texts = _past_items(kept, samples, past, text_ids, places, limit)
     return Pools(
         samples.assign(
             candidates=[len(rows) for rows in candidates],
-            relevant=[len(places) for places in relevant],
-            history=lengths,
+            relevant=[len(rows) for rows in relevant],
+            history=past.map(len),
             history_photos=[len(rows) for rows in history_photos],
         ),
-        photo_ids,
+        photo_ids.astype(object),
         np.asarray(photos[photo_ids.tolist()], dtype=np.float32),
         text_ids,
         np.asarray(reviews[text_ids.tolist()], dtype=np.float32) if len(text_ids) else np.zeros((0, reviews.dim), "f4"),
@@ -246,7 +219,7 @@ def build_pools(
         relevant,
         history_photos,
         history_texts,
-        places=dict(zip(everyone, photos_of, strict=False)),
+        places,
         left_out={
             "photos not available": int((~available).sum()),
             "photos without features": int((available & ~encoded).sum()),
@@ -255,10 +228,50 @@ def build_pools(
     )
 
 
-def _grouped(values: Ints, group: Ints, groups: int) -> list[Ints]:
-    """``values`` of each group from 0, in their order."""
-    order = np.argsort(group, kind="stable")
-    return np.split(values[order], np.cumsum(np.bincount(group, minlength=groups))[:-1])
+def _candidates(kept: pd.DataFrame, samples: pd.DataFrame) -> tuple[list[Ints], list[Ints], dict[str, Ints]]:
+    """Per sample its candidates and the places of the relevant among them; per business all its photos, ascending.
+
+    ``kept``: one row per photo of a review, with its number ``photo``.
+    """
+    everyone = _photos_by(kept, "business_id")
+    training = _photos_by(kept[kept["split"] == "train"], "business_id")
+    own = _photos_by(kept, "review_id")
+    candidates = [
+        (training if split == "train" else everyone)[business]
+        for split, business in zip(samples["split"], samples["business_id"], strict=True)
+    ]
+    relevant = [np.searchsorted(pool, own[i]) for pool, i in zip(candidates, samples["review_id"], strict=True)]
+    return candidates, relevant, everyone
+
+
+def _past_items(
+    kept: pd.DataFrame,
+    samples: pd.DataFrame,
+    past: pd.Series,
+    text_ids: np.ndarray,
+    places: dict[str, Ints],
+    limit: int,
+) -> tuple[list[Ints], list[Ints]]:
+    """Per sample the numbers of the user's past photos, none that stands at this business too, and of the past texts.
+
+    ``past`` (S,) holds lists of review ids.
+    """
+    own, number = _photos_by(kept, "review_id"), {review: n for n, review in enumerate(text_ids)}
+    none = np.zeros(0, dtype=np.int64)
+    photos, texts = [], []
+    for reviews, business in zip(past, samples["business_id"], strict=True):
+        seen = np.concatenate([none, *(own[i] for i in reviews if i in own)])[:limit]
+        here = places[business]
+        photos.append(seen[here[np.searchsorted(here, seen).clip(max=len(here) - 1)] != seen])
+        texts.append(np.array([number[i] for i in reviews if i in number], dtype=np.int64))
+    return photos, texts
+
+
+def _photos_by(kept: pd.DataFrame, column: str) -> dict[str, Ints]:
+    """The photos of each review or business, ascending, each once."""
+    pairs = kept[[column, "photo"]].drop_duplicates().sort_values([column, "photo"])
+    names, start = np.unique(pairs[column].to_numpy(object), return_index=True)
+    return dict(zip(names, np.split(pairs["photo"].to_numpy(), start[1:]), strict=True))
 
 
 def _places(start: ArrayLike, sizes: Sequence[int]) -> tuple[Ints, NDArray[np.bool_]]:
