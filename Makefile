@@ -36,7 +36,7 @@ test: lint types unit ## set up, then style, types, all tests, and all notebooks
 
 test-all: test ## that, and the committed notebooks on the demo profile: ten minutes more, or twenty
 	$(BIN)/showcase run --profile demo
-	$(PYTEST) -p nbval.plugin --nbval-lax --nbval-cell-timeout=1800 notebooks
+	$(PYTEST) -p nbval --nbval-lax --nbval-cell-timeout=1800 notebooks
 
 lint: $(STAMP) ## style of code, docstrings and notebooks
 	$(BIN)/ruff check .

@@ -45,7 +45,7 @@ def test_nothing_is_printed_to_stderr(executed, name):
 
 
 def test_marked_cells_print_the_same_again(executed):
-    nbval = [sys.executable, "-m", "pytest", "-p", "nbval.plugin", "--nbval-lax", "--nbval-cell-timeout=600"]
+    nbval = [sys.executable, "-m", "pytest", "-p", "nbval", "--nbval-lax", "--nbval-cell-timeout=600"]
     result = subprocess.run(
         [*nbval, *(done.path for done in executed.values())], cwd=ROOT, capture_output=True, text=True
     )
