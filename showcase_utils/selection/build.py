@@ -40,6 +40,9 @@ def build(
 ) -> None:
     """`build_selection` with everything given. Every seed of ``settings.seeds`` is shifted by ``seed``."""
     methods = methods_of(settings)
+    if settings.shown_method not in methods:
+        shown = settings.shown_method
+        raise ValueError(f"selection.shown_method = {shown}: selection.methods are {', '.join(methods)}")
     variants = [variant for method in methods.values() for variant in method.variants(settings, seed)]
     history = train(methods, variants, out / MODELS, pools, settings, device, progress)
     history.to_csv(out / "history.csv", index=False)

@@ -30,14 +30,11 @@ def shown_choice(selected: pd.DataFrame, settings: Selection) -> pd.DataFrame:
     """The rows of ``selected`` (as in selected.parquet) that ``shown_method`` and ``shown_profile`` ask for.
 
     A method that knows no user has one profile only; of several seeds the first counts. Raises ``ValueError`` for a
-    method or profile that is not in ``selected``.
+    profile that is not in ``selected``.
     """
     mine = selected[selected["method"] == settings.shown_method]
     wanted = settings.shown_profile or widest_profile(settings)
     rows = mine[mine["profile"].isin([wanted, NONE])]
     if rows.empty:
-        raise ValueError(
-            f"selection.shown_method = {settings.shown_method} with profile {wanted} was not run: selection.methods "
-            f"are {', '.join(dict.fromkeys(selected['method']))}, selection.profiles {', '.join(settings.profiles)}"
-        )
+        raise ValueError(f"selection.shown_profile = {wanted}: selection.profiles are {', '.join(settings.profiles)}")
     return rows[rows["seed"] == rows["seed"].iloc[0]][list(COLUMNS)].reset_index(drop=True)
