@@ -12,8 +12,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-AMPLITUDE = 1.0  # calibrated: scales all of SPREAD
-# One standard deviation between people at signature 1, in the units of ``Look``.
+AMPLITUDE = 0.55  # calibrated: scales all of SPREAD
+# One standard deviation between people at signature 1, before AMPLITUDE, in the units of ``Look``.
 SPREAD = {
     "warmth": 0.06, "tint": 0.03, "exposure": 0.14, "contrast": 0.09, "saturation": 0.14, "sharpness": 0.35,
     "closeness": 0.07, "angle": 2.5, "right": 0.02, "down": 0.02, "aspect": 0.08,
@@ -80,7 +80,8 @@ def hand_out(people: int, rng: np.random.Generator) -> list[Camera]:
 
 def look_through(camera: Camera, wander: np.ndarray, signature: float, rng: np.random.Generator) -> Look | None:
     """The look of one photo; ``wander`` [traits] is how far the habits have drifted by this visit, in standard
-    deviations. ``None`` at signature 0; the draws from ``rng`` are the same at every strength."""
+    deviations. ``None`` at signature 0; the draws from ``rng`` are the same at every strength.
+    """
     noise, on = JITTER * rng.standard_normal(len(TRAITS)), rng.random() < camera.filter_share
     if not signature:
         return None

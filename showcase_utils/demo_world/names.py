@@ -42,7 +42,8 @@ def _restaurants(count: int, rng: np.random.Generator) -> list[str]:
 
 def display_names(world: World, rng: np.random.Generator) -> dict[str, dict[str, str]]:
     """``{"businesses": {id: name}, "users": {id: name}}``; businesses' names are unique, and no name tells a cuisine,
-    a taste or a camera: they are drawn by number."""
+    a taste or a camera: they are drawn by number.
+    """
     restaurants = _restaurants(len(world.restaurants), rng)
     given = rng.integers(len(_GIVEN), size=len(world.people))
     initials = rng.integers(26, size=len(world.people))
