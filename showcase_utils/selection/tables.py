@@ -153,7 +153,9 @@ def dose_rows(scores: pd.DataFrame, strength: float, draws: int = 1000, seed: in
 
 
 def load_dose_response() -> pd.DataFrame:
-    """The rows of `dose_rows` for several strengths, as ``benchmarks/dose_response.py`` has last stored them."""
+    """The rows of `dose_rows` for several strengths, stored by ``benchmarks/dose_response.py``; none before it ran."""
+    if not DOSE_RESPONSE.is_file():
+        return pd.DataFrame(columns=["strength", "method", "metric", "value", "low", "high"])
     return pd.read_csv(DOSE_RESPONSE)
 
 
