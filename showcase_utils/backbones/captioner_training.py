@@ -84,7 +84,9 @@ def _corpus(
     clip: Clip, albums: Sequence[Album], held_out: Album, decoder: Path, recipe: CaptionerRecipe, progress: bool
 ) -> ShowcaseCorpus:
     """The samples of all cities as a corpus whose validation split is the held-out city."""
-    photos, texts, frames = {}, {}, []
+    photos: dict[str, np.ndarray] = {}
+    texts: dict[str, np.ndarray] = {}
+    frames: list[pd.DataFrame] = []
     rng = np.random.default_rng(recipe.seed)
     for album in (*albums, held_out):
         rows = clip.encode_images([album.image(number) for number in range(len(album))])

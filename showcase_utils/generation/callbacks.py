@@ -102,15 +102,7 @@ class SampleTexts(TrainerCallback):
 
 
 def read_samples(path: Path) -> pd.DataFrame:
-    """The rows of ``samples.csv``: epoch (0 is before training), review_id, text, which may be empty.
-
-    Raises ``FileNotFoundError`` where an earlier version trained, which kept none.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"'{path.parent.name}' has no {path.name}, so an earlier version trained it: remove the folder of the "
-            "stage generation and run notebook 04"
-        )
+    """The rows of ``samples.csv``: epoch (0 is before training), review_id, text, which may be empty."""
     return pd.read_csv(path, dtype={"review_id": str, "text": str}, keep_default_na=False)
 
 

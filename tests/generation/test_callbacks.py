@@ -68,11 +68,6 @@ def test_an_empty_text_is_read_back_as_one(corpus, tmp_path, monkeypatch):
     assert list(read_samples(tmp_path / "samples.csv")["text"]) == ["", "NA", 'a "quote", 1']
 
 
-def test_a_system_without_samples_says_what_to_do(tmp_path):
-    with pytest.raises(FileNotFoundError, match="run notebook 04"):
-        read_samples(tmp_path / "samples.csv")
-
-
 def test_no_more_samples_than_there_are(corpus, tmp_path):
     few = dataclasses.replace(corpus, reviews=corpus.rows("val").head(2))
     assert list(SampleTexts(tmp_path, corpus.tokenizer, few.dataset("val")).rows) == [0, 1]
