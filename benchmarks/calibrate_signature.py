@@ -1,4 +1,4 @@
-"""How much of its maker must a photo show, so that a rule without training finds as much as on real review sites?
+"""How much of its maker a photo must show, so that a rule without training finds as much as on real review sites.
 
 Run: python benchmarks/calibrate_signature.py [--strengths S …] [--seeds N …] [--photos N] [--cache FOLDER]. Writes
 results/signature.json.
@@ -91,9 +91,7 @@ def curve(strengths: list[float], seeds: list[int], city: dict[str, int], cache:
 
 
 def amplitude_for(rows: list[dict], target: float) -> float:
-    """The amplitude of ``cameras`` at which the curve through ``rows`` meets ``target``; ``ValueError`` if it does
-    not.
-    """
+    """The amplitude of ``cameras`` at which the curve through ``rows`` meets ``target``; else ``ValueError``."""
     rows = sorted(rows, key=lambda row: row["amplitude"])
     line = PchipInterpolator([row["amplitude"] for row in rows], [row["mauc"] - target for row in rows])
     return float(brentq(line, rows[0]["amplitude"], rows[-1]["amplitude"]))

@@ -21,8 +21,9 @@ SIDE = 104  # pixels; room to crop around what the tower sees
 
 @dataclass(frozen=True)
 class Album:
-    """Photos squashed to ``SIDE``: ``pixels`` (n, SIDE, SIDE, 3) uint8, the review each is of, and the sentences of
-    that review which describe it (some photos have none).
+    """Photos squashed to ``SIDE``: ``pixels`` (n, SIDE, SIDE, 3) uint8.
+
+    With the review each is of, and the sentences of that review which describe it (some photos have none).
     """
 
     pixels: np.ndarray
@@ -51,8 +52,9 @@ class Album:
 
 
 def labels(scenes: list[Scene], attribute: str) -> np.ndarray:
-    """[n] indices into ``ATTRIBUTES[attribute]``, −1 where a scene has no such attribute; for toppings [n, values]
-    of 0 and 1.
+    """[n] indices into ``ATTRIBUTES[attribute]``, −1 where a scene has no such attribute.
+
+    For toppings [n, values] of 0 and 1.
     """
     values = ATTRIBUTES[attribute]
     if attribute == "toppings":

@@ -1,4 +1,4 @@
-"""What the embedded CLIP is worth: does it find the right text, and do its features hold what a photo shows?"""
+"""What the embedded CLIP is worth: whether it finds the right text, and its features hold what a photo shows."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ FIRST_EYE = {"image_size": 64, "layers": 4, "width": 192, "head_width": 64, "pat
 
 
 def measure(folder: Path, learned: Album, held_out: Album, seed: int) -> dict:
-    """All that the card says of the model in ``folder``, as stored: retrieval, probes (fitted on ``learned``, tested on
-    ``held_out``), speed.
+    """All that the card says of the model in ``folder``, as stored.
+
+    Retrieval, probes (fitted on ``learned``, tested on ``held_out``), speed.
     """
     model, preprocess = open_clip.create_model_from_pretrained(f"local-dir:{folder}")
     tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
@@ -55,8 +56,9 @@ def read(model: nn.Module, tokenizer: Callable[..., Tensor], texts: Sequence[str
 
 
 def probes(fitted: np.ndarray, learned: Album, tested: np.ndarray, held_out: Album) -> dict[str, float]:
-    """What logistic regressions on the features of one city read in those of another: accuracy per attribute, for
-    toppings F1 over all of them (a photo has up to three).
+    """What logistic regressions on the features of one city read in those of another.
+
+    Accuracy per attribute, for toppings F1 over all of them (a photo has up to three).
     """
     scores = {}
     for attribute in ATTRIBUTES:
@@ -87,8 +89,9 @@ def _f1(said: np.ndarray, true: np.ndarray) -> float:
 
 @torch.inference_mode()
 def ceiling(visual: nn.Module, terms: SeesTerms, preprocess: Callable[..., Tensor], album: Album) -> dict[str, float]:
-    """What a tower that was trained on the truth's terms, and on nothing else, reads in the photos of a city that it
-    does not know; measured as ``probes`` are.
+    """What a tower that was trained on the truth's terms, and on nothing else, reads in a city that it does not know.
+
+    Measured as ``probes`` are.
     """
     visual.eval()
     logits = []

@@ -67,8 +67,9 @@ class SeesTerms(nn.Module):
 
 
 def terms_loss(logits: Tensor, bags: Tensor) -> Tensor:
-    """How well the blanks of a caption are filled in, (n, terms) each, averaged over photos: cross-entropy among the
-    values of an attribute that has one at a time, binary cross-entropy for what a photo has several of.
+    """How well the blanks of a caption are filled in, (n, terms) each, averaged over photos.
+
+    Cross-entropy among the values of an attribute that has one at a time, binary for what a photo has several of.
     """
     loss = logits.new_zeros(())
     for attribute in (*ATTRIBUTES, "look"):
@@ -85,8 +86,9 @@ def terms_loss(logits: Tensor, bags: Tensor) -> Tensor:
 
 
 def contrast(images: Tensor, texts: Tensor, scale: Tensor, scenes: Tensor) -> Tensor:
-    """Symmetric InfoNCE in which every text of a photo's scene is a right one; features (n, d) of unit norm,
-    ``scenes`` (n). With n different scenes it is ``open_clip.ClipLoss``.
+    """Symmetric InfoNCE in which every text of a photo's scene is a right one.
+
+    Features (n, d) of unit norm, ``scenes`` (n). With n different scenes it is ``open_clip.ClipLoss``.
     """
     logits = scale * images @ texts.T  # (n, n)
     same = (scenes[:, None] == scenes[None, :]).float()
@@ -149,7 +151,7 @@ class Lessons:
 
     def texts(self, batch: np.ndarray, rng: np.random.Generator) -> list[str]:
         """An alternative text or, where there is one, a sentence about the photo or its whole review."""
-        return [self._text(*self.rows[index], rng) for index in batch]
+        return [self._text(album, photo, rng) for album, photo in (self.rows[index] for index in batch)]
 
     def _text(self, album: int, photo: int, rng: np.random.Generator) -> str:
         book, roll = self.albums[album], rng.random()
@@ -157,7 +159,7 @@ class Lessons:
             return caption(book.photos[photo].scene, book.photos[photo].look, rng)
         if roll < 0.92:
             return book.sentences[photo][rng.integers(len(book.sentences[photo]))]
-        return book.reviews[photo].text
+        return book.reviews[photo].text or ""
 
 
 def _optimise(
@@ -243,6 +245,7 @@ def _steps(lessons: Lessons, epochs: int, batch: int) -> int:
 
 
 def new_clip(tokenizer: PreTrainedTokenizerFast, recipe: ClipRecipe) -> tuple[open_clip.CLIP, SeesTerms]:
+    """A fresh CLIP, and the head that reads the terms of a caption off its photos."""
     torch.manual_seed(recipe.seed)
     device = resolve_device()
     model = open_clip.CLIP(**deepcopy(clip_config(len(tokenizer), recipe.pixels)))
@@ -250,8 +253,9 @@ def new_clip(tokenizer: PreTrainedTokenizerFast, recipe: ClipRecipe) -> tuple[op
 
 
 def save_clip(model: open_clip.CLIP, tokenizer: PreTrainedTokenizerFast, pixels: int, folder: Path) -> None:
-    """The folder that ``open_clip`` loads as ``local-dir:``; weights in half precision, but for the statistics of
-    batch normalisation, which may lie outside it.
+    """The folder that ``open_clip`` loads as ``local-dir:``.
+
+    Weights in half precision, but for the statistics of batch normalisation, which may lie outside it.
     """
     folder.mkdir(parents=True)
     preprocess = {"mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bicubic", "resize_mode": "squash"}

@@ -15,8 +15,9 @@ HELD_OUT = 6  # the city that all models are measured on has this many seeds mor
 
 @dataclass(frozen=True)
 class ClipRecipe:
-    """The CLIP: ``looks`` are the amplitudes of the signatures in its cities in turn, in the units of
-    ``cameras.SPREAD``, so that an eye trained on them does not depend on how a signature is calibrated.
+    """The CLIP: ``looks`` are the amplitudes of the signatures in its cities in turn.
+
+    In the units of ``cameras.SPREAD``, so that an eye trained on them does not depend on how a signature is calibrated.
     """
 
     seed: int = 1000

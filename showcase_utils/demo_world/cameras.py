@@ -79,8 +79,9 @@ def hand_out(people: int, rng: np.random.Generator) -> list[Camera]:
 
 
 def look_through(camera: Camera, wander: np.ndarray, signature: float, rng: np.random.Generator) -> Look | None:
-    """The look of one photo; ``wander`` [traits] is how far the habits have drifted by this visit, in standard
-    deviations. ``None`` at signature 0; the draws from ``rng`` are the same at every strength.
+    """The look of one photo, ``None`` at signature 0; the draws from ``rng`` are the same at every strength.
+
+    ``wander`` [traits] is how far the habits have drifted by this visit, in standard deviations.
     """
     noise, on = JITTER * rng.standard_normal(len(TRAITS)), rng.random() < camera.filter_share
     if not signature:

@@ -41,8 +41,9 @@ def _restaurants(count: int, rng: np.random.Generator) -> list[str]:
 
 
 def display_names(world: World, rng: np.random.Generator) -> dict[str, dict[str, str]]:
-    """``{"businesses": {id: name}, "users": {id: name}}``; businesses' names are unique, and no name tells a cuisine,
-    a taste or a camera: they are drawn by number.
+    """``{"businesses": {id: name}, "users": {id: name}}``; businesses' names are unique.
+
+    No name tells a cuisine, a taste or a camera: they are drawn by number.
     """
     restaurants = _restaurants(len(world.restaurants), rng)
     given = rng.integers(len(_GIVEN), size=len(world.people))

@@ -132,8 +132,7 @@ def _menu(offers: Iterable[Offer]) -> str:
 
 
 def truth_frames(world: World, alive: set[str], rates: dict[str, float]) -> dict[str, pd.DataFrame]:
-    """The tables of ``truth/``, by file name; scenes, tastes, voices, cameras and menus are JSON
-    strings.
+    """The tables of ``truth/``, by file name; scenes, tastes, voices, cameras and menus are JSON strings.
 
     ``rows`` has the lines of the published file in their order: whose review each is, how it was rated, how many
     words and photos it has, and its fault, if it has one.

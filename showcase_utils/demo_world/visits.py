@@ -23,8 +23,9 @@ _PHOTO_ALPHABET = np.array(list(string.ascii_letters + string.digits + "-_"))
 
 @dataclass(frozen=True)
 class Photo:
-    """``seed`` is the painter's: the same scene looks a little different in every photo. ``look`` is the camera's and
-    its owner's, ``None`` in a world without signatures.
+    """One photo: ``seed`` is the painter's, the same scene looks a little different in every photo.
+
+    ``look`` is the camera's and its owner's, ``None`` in a world without signatures.
     """
 
     image_id: str

@@ -270,6 +270,8 @@ def _past_items(
 def _photos_by(kept: pd.DataFrame, column: str) -> dict[str, Ints]:
     """The photos of each review or business, ascending, each once."""
     pairs = kept[[column, "photo"]].drop_duplicates().sort_values([column, "photo"])
+    if pairs.empty:
+        return {}
     names, start = np.unique(pairs[column].to_numpy(object), return_index=True)
     return dict(zip(names, np.split(pairs["photo"].to_numpy(), start[1:]), strict=True))
 
