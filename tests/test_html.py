@@ -39,7 +39,7 @@ def photo(tmp_path) -> Path:
 
 
 def showcase_page(photo: Path, words: str) -> str:
-    past = PastItem("review", words, 1.0, words, words, photo)
+    past = PastItem("review", words, 1.0, 1.0, words, words, photo)
     reason = PhotoReason(0.5, 1.0, (past,), words)
     told = SentenceReason(words, 0, 0.9)
     one = Showcase(words, words, words, words, (words,), (photo,), (words,), words, (reason,), (told,),

@@ -37,6 +37,7 @@ def test_kernel_is_the_formula():
                 assert L[b, i, j].item() == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sigma", [0.05, 0.5, 5.0])
 @pytest.mark.parametrize("alpha", [0.9, 1.0])
 def test_float32_duplicates_keep_the_kernel_definite(alpha, sigma):
