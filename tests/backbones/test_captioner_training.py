@@ -8,6 +8,7 @@ from showcase_utils.backbones.captioner_training import draw_samples, make_capti
 from showcase_utils.backbones.recipe import CaptionerRecipe
 from showcase_utils.demo_world.visits import imagine
 from showcase_utils.generation.model import ShowcaseGenerator
+from showcase_utils.recipes import BACKBONES
 
 CITY = {"restaurants": 8, "users": 60, "reviews": 200, "photos": 320}
 
@@ -49,8 +50,6 @@ def test_every_sample_is_of_its_users_photos_and_says_what_they_show():
 
 @pytest.mark.slow
 def test_a_few_steps_make_a_captioner(tmp_path):
-    from showcase_utils.artifacts import BACKBONES
-
     for name in ("clip", "gpt2"):
         (tmp_path / name).symlink_to(BACKBONES / name)
     recipe = CaptionerRecipe(batch=16, epochs=1, max_steps=6)
