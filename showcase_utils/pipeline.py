@@ -125,7 +125,7 @@ def run(
         for name in chosen(start, end):
             target = output / f"{name}.ipynb"
             record = _records(output).get(name, {})
-            if not force and target.is_file() and record.get("key") == _key(store, name):
+            if not (force or publish) and target.is_file() and record.get("key") == _key(store, name):
                 result = NotebookRun(name, "fresh", record["seconds"], target, _figures(store, name))
             else:
                 with watched(store.folder / PROGRESS, on_progress):

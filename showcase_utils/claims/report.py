@@ -26,12 +26,14 @@ def readme_table(stages: Stages) -> str:
     counts = [f"{(claims['verdict'] == verdict).sum()} {verdict}" for verdict in verdicts]
     seeds = [settings.seed + s for s in settings.generation.seeds]
     choices = [settings.seed + s for s in settings.selection.seeds]
+    untrained = claims["reason"].str.contains("is not among generation.systems", regex=False).fillna(False)
     parts = [
         f"Profile `{settings.profile}`: {samples['review_id'].nunique():,} test reviews of "
         f"{samples['user_id'].nunique():,} users; {_seeds(seeds)} of generation, {_seeds(choices)} of selection. "
         f"Intervals of {level} over users, and over seeds where there are several. Of {len(claims)} comparisons that "
-        f"the paper's claims make: {', '.join(counts)}.",
-        render(_claim_rows(claims, level), "markdown", "claim"),
+        f"the paper's claims make: {', '.join(counts)}. Those with systems that this profile does not train are left out "
+        "below; `study` trains all.",
+        render(_claim_rows(claims[~untrained], level), "markdown", "claim"),
     ]
     metrics = pd.read_csv(folder / "metrics.csv")
     if names := [name for name in NAMES if name in set(metrics["metric"])]:
