@@ -76,7 +76,7 @@ def _train(corpus, out, seed=0, jobs=1, **changes):
 
 def _overrides(decoder, **changes):
     small = {"batch_size": 16, "epochs": 2, "lr": 1e-4, "max_tokens": 24, "encoder_layers": 1, "entities": "phrases"}
-    small |= {"decoder": str(decoder), "systems": ["ours_pc2l", "r2gen", "ref2seq", "peter"]}
+    small |= {"pretrained": None, "decoder": str(decoder), "systems": ["ours_pc2l", "r2gen", "ref2seq", "peter"]}
     return {f"generation.{key}": value for key, value in (small | changes).items()} | {"device": "cpu"}
 
 
@@ -84,7 +84,9 @@ def _torchrun(store, overrides, *program):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     command += [*(program or ("-m", "showcase_utils.cli")), "train", "--profile", "smoke"]
     command += ["--artifacts", str(store.root)]
-    command += [word for key, value in overrides.items() for word in ("--set", f"{key}={value}")]
+    command += [
+        word for key, value in overrides.items() for word in ("--set", f"{key}={'null' if value is None else value}")
+    ]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT)}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, cwd=ROOT, env=environment, **pipes) as process:

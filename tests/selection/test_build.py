@@ -79,7 +79,7 @@ def test_curves_agree_with_the_scores(stage):
     means = scores.groupby(["method", "profile", "seed"])["f1"].mean()
     over_theta = pd.read_csv(stage / "theta_curves.csv")
     half = over_theta[over_theta["theta"] == 0.5].set_index(["method", "profile", "seed"])["f1"]
-    assert {name for name, _, _ in half.index} == {"dpp", "dpp_cosine", "mmr_cosine", "mmr_learned"}
+    assert {name for name, _, _ in half.index} == {"dpp", "dpp_cosine", "metric_dpp", "mmr_cosine", "mmr_learned"}
     for key, value in half.items():
         assert value == pytest.approx(means[key], abs=1e-5)
 
@@ -108,7 +108,7 @@ def test_same_seed_same_bytes_and_finished_models_are_kept(pools, stage, tmp_pat
     assert files == sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file())
     assert all((stage / name).read_bytes() == (tmp_path / name).read_bytes() for name in files)
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("model.safetensors")}
-    assert len(kept) == 6
+    assert len(kept) == 8
     (tmp_path / "selected.parquet").unlink()
     build(tmp_path, pools, side_by_side, 5, progress=False)
     assert kept == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("model.safetensors")}
