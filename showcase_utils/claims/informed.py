@@ -1,9 +1,9 @@
 """What is there to be gained by knowing the user? Picks of two who know more than any model, but not what was ordered.
 
 The demo world alone can say this. *informed* knows everybody's tastes and interests: between chance and its picks lies
-all that any profile of a user could add on this world. *past* has what a model has, the photos of a user's history,
-but sees without error what every photo shows: what lies between it and *informed* is not in the past, what lies
-between a trained model and it was lost by features or training.
+all that tastes could add on this world; a signature, which it does not know, can add more. *past* has what a model
+has, the photos of a user's history, but sees without error what every photo shows: what lies between it and *informed*
+is not in the past, what lies between a trained model and it was lost by features or training.
 """
 
 from __future__ import annotations
