@@ -7,13 +7,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
+from rich.text import Text
+from typer.core import TyperGroup
 
 from showcase_utils import __version__
 from showcase_utils.artifacts import STAGES, Artifacts, StaleStage, default_root
@@ -21,14 +21,32 @@ from showcase_utils.config import SettingsError, load_settings, profile_names
 from showcase_utils.extras import MissingExtra
 from showcase_utils.progress import PROGRESS, last_line
 from showcase_utils.sources import PACKAGE
+from showcase_utils.terminal import PlainConsole
+
+console = PlainConsole()
+
+
+class _Sentences(TyperGroup):
+    """Commands whose errors, where a user can mend them, are a sentence and no traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        from showcase_utils.pipeline import RunError
+
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            _fail(": ".join(str(part) for part in (error.filename, error.strerror) if part) or str(error))
+        except (SettingsError, StaleStage, RunError, MissingExtra, KeyError, ValueError) as error:
+            _fail(str(error.args[0] if isinstance(error, KeyError) and error.args else error))
+
 
 app = typer.Typer(
+    cls=_Sentences,
     help="Personalized Showcases: photos and text that say why a place suits a user.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_show_locals=False,
 )
-console = Console(highlight=False, soft_wrap=True)
 
 Profile = Annotated[
     str, typer.Option("--profile", "-p", help=f"{', '.join(profile_names())}, or the path of a YAML file.")
@@ -72,13 +90,12 @@ def run(
     """Run the notebooks in order with papermill; what is up to date is left alone."""
     from showcase_utils import pipeline
 
-    names = _guard(pipeline.chosen, start, end)
+    names = pipeline.chosen(start, end)
     if not console.is_terminal:
         console.print(f"{len(names)} notebooks, profile {profile}")
     with console.status("starting …") as status:
         show = _Running(status)
-        results = _guard(
-            pipeline.run,
+        results = pipeline.run(
             profile,
             overrides or [],
             artifacts,
@@ -107,8 +124,8 @@ def train(profile: Profile = "demo", overrides: Overrides = None, artifacts: Roo
     from showcase_utils.generation.build import train_generation
     from showcase_utils.generation.training import training_table
 
-    store = Artifacts(_guard(load_settings, profile, overrides or []), artifacts)
-    folder = _guard(train_generation, store)
+    store = Artifacts(load_settings(profile, overrides or []), artifacts)
+    folder = train_generation(store)
     if folder:  # only one process of several has something to say
         console.print(training_table(folder).round(4).to_string(index=False))
         console.print(f"systems  {folder}")
@@ -117,11 +134,11 @@ def train(profile: Profile = "demo", overrides: Overrides = None, artifacts: Roo
 @app.command()
 def status(profile: Profile = "demo", overrides: Overrides = None, artifacts: Root = "") -> None:
     """Show each stage: fresh, stale (and why), made by other code, unfinished or missing; seconds, size, device."""
-    store = Artifacts(_guard(load_settings, profile, overrides or []), artifacts)
+    store = Artifacts(load_settings(profile, overrides or []), artifacts)
     console.print(_stage_table(store))
     if line := last_line(store.folder / PROGRESS):
-        console.print(f"running    {escape(line)}")
-    console.print(f"artifacts  {escape(str(store.folder))}")
+        console.print(f"running    {line}")
+    console.print(f"artifacts  {store.folder}")
 
 
 @app.command()
@@ -132,9 +149,9 @@ def accept(
     artifacts: Root = "",
 ) -> None:
     """Keep stages that other code made, because you know that the edit changes nothing in them."""
-    store = Artifacts(_guard(load_settings, profile, overrides or []), artifacts)
+    store = Artifacts(load_settings(profile, overrides or []), artifacts)
     for stage in stages:
-        _guard(store.accept, stage)
+        store.accept(stage)
         console.print(f"{stage} is fresh")
 
 
@@ -169,8 +186,8 @@ def explain(
     if len(given) != len(wanted):
         _fail(f"give {' and '.join(wanted) or 'no ids'} here, not {' '.join(given) or 'nothing'}: explain --help")
     ids = dict(zip(wanted, given, strict=True))
-    store = Artifacts(_guard(load_settings, profile, overrides or []), artifacts)
-    _guard(store.path, "texts")  # at once, not behind the imports
+    store = Artifacts(load_settings(profile, overrides or []), artifacts)
+    store.path("texts")  # at once, not behind the imports
     from showcase_utils.showcase import Place, Profile, Showcases
 
     def make():
@@ -180,17 +197,17 @@ def explain(
         place = ids.get("BUSINESS") or Place(candidates, candidates.resolve().name)
         return Showcases.load(store).explain(reader, place, k, theta=theta)
 
-    showcase = _guard(make)
+    showcase = make()
     if html:
-        _guard(html.write_text, showcase.to_html(), encoding="utf-8")
+        html.write_text(showcase.to_html(), encoding="utf-8")
     if as_json:
         print(json.dumps(showcase.to_dict(), indent=1, ensure_ascii=False))
         return
-    console.print(escape(showcase.text or "(no sentence is borne out by these photos)"))
+    console.print(showcase.text or "(no sentence is borne out by these photos)")
     for path, reason in zip(showcase.photos, showcase.reasons, strict=True):
-        console.print(f"{escape(str(path))}\n    {escape(reason.words)}")
+        console.print(f"{path}\n    {reason.words}")
     if html:
-        console.print(f"written to {escape(str(html))}")
+        console.print(f"written to {html}")
 
 
 @app.command()
@@ -203,8 +220,8 @@ def gallery(
     artifacts: Root = "",
 ) -> None:
     """Write a page of showcases of the test users, with filters by place and reader: one file, no requests."""
-    store = Artifacts(_guard(load_settings, profile, overrides or []), artifacts)
-    _guard(store.path, "texts")
+    store = Artifacts(load_settings(profile, overrides or []), artifacts)
+    store.path("texts")
     from showcase_utils.showcase import Showcases, page
 
     def make():
@@ -213,8 +230,8 @@ def gallery(
         out.write_text(page(made, f"Showcases of profile {store.settings.profile}"), encoding="utf-8")
         return made
 
-    made = _guard(make)
-    console.print(f"{len(made)} showcases, {out.stat().st_size / 1e6:.1f} MB  {escape(str(out))}")
+    made = make()
+    console.print(f"{len(made)} showcases, {out.stat().st_size / 1e6:.1f} MB  {out}")
 
 
 @app.command()
@@ -232,21 +249,21 @@ def evaluate(
 
     from showcase_utils.metrics.submitted import read_submissions
 
-    store = Artifacts(_guard(load_settings, profile, overrides or []), artifacts)
-    ours = pq.ParquetFile(_guard(store.path, "texts") / "texts.parquet").read(["review_id", "system"])
+    store = Artifacts(load_settings(profile, overrides or []), artifacts)
+    ours = pq.ParquetFile(store.path("texts") / "texts.parquet").read(["review_id", "system"])
     known, taken = (set(ours[column].to_pylist()) for column in ("review_id", "system"))
-    runs = _guard(read_submissions, texts, known, taken)
+    runs = read_submissions(texts, known, taken)
     console.print(f"{len(runs)} runs, {len(runs[0].texts)} of {len(known)} test reviews; scoring …")
 
     from showcase_utils.claims import submission
     from showcase_utils.devices import use_threads
 
     use_threads(store.settings)
-    folder = _guard(submission.evaluate_submissions, store, runs, name or texts.resolve().stem, console.is_terminal)
+    folder = submission.evaluate_submissions(store, runs, name or texts.resolve().stem, console.is_terminal)
     console.print(submission.extent(folder))
-    console.print(escape(submission.score_table(folder).to_string()))
-    console.print(escape(submission.difference_table(folder).to_string()))
-    console.print(f"with intervals and variants  {escape(str(folder))}")
+    console.print(submission.score_table(folder).to_string())
+    console.print(submission.difference_table(folder).to_string())
+    console.print(f"with intervals and variants  {folder}")
 
 
 @app.command()
@@ -263,25 +280,25 @@ def rate(
     """Human evaluation: write a blind rating sheet, or read the answers back with agreement and intervals."""
     from showcase_utils.claims import human
 
-    settings = _guard(load_settings, profile, overrides or [])
+    settings = load_settings(profile, overrides or [])
     if sheet.suffix == ".json":
-        judged = _guard(human.read_answers, sheet, answers or [])
+        judged = human.read_answers(sheet, answers or [])
         options = (settings.evaluation.bootstrap, settings.evaluation.confidence, settings.seed)
         console.print(f"low, high: intervals of {settings.evaluation.confidence * 100:g} % over reviews and over items")
-        console.print(escape(human.preferences(judged, *options).round(3).to_string(index=False)))
-        console.print(escape(human.agreement(judged, *options).round(3).to_string(index=False)))
+        console.print(human.preferences(judged, *options).round(3).to_string(index=False))
+        console.print(human.agreement(judged, *options).round(3).to_string(index=False))
         return
     if answers:
         _fail(f"{sheet}: answers are read back with the sheet's .key.json, not with the sheet")
     from showcase_utils.data.frames import load_images, load_reviews
 
     store = Artifacts(settings, artifacts)
-    texts = load_reviews(_guard(store.path, "texts") / "texts.parquet")
+    texts = load_reviews(store.path("texts") / "texts.parquet")
     shown = set(texts["image_ids"].explode().dropna())
-    paths = _guard(load_images, store, ["image_id", "path"], shown).drop_duplicates("image_id").set_index("image_id")
+    paths = load_images(store, ["image_id", "path"], shown).drop_duplicates("image_id").set_index("image_id")
     chosen = [name.strip() for name in systems.split(",") if name.strip()]
-    key = _guard(human.write_sheet, sheet, texts, paths["path"], samples, settings.seed, design, chosen)
-    console.print(f"sheet  {escape(str(sheet))}\nkey    {escape(str(key))} (keep it from the raters)")
+    key = human.write_sheet(sheet, texts, paths["path"], samples, settings.seed, design, chosen)
+    console.print(f"sheet  {sheet}\nkey    {key} (keep it from the raters)")
 
 
 @app.command()
@@ -306,11 +323,11 @@ def download(
 
     if dataset != "gest":
         _fail(f"no data set '{dataset}': there is gest")
-    settings = _guard(load_settings, profile, overrides or [])
+    settings = load_settings(profile, overrides or [])
     folder = (to or default_root() / "downloads").expanduser().resolve()
     reviews, tars = settings.data.reviews, []
     if reviews is None:  # else the reviews are here already
-        files = _guard(published.download_gest, folder, settings.download)
+        files = published.download_gest(folder, settings.download)
         for file in files:
             console.print(f"{file.path.name:<26}{file.how:<12}{'sha256 fits' if file.checked else 'sha256 not known'}")
         reviews = next((file.path for file in files if file.path.name in published.PUBLISHED), None)
@@ -318,14 +335,14 @@ def download(
     if images or adopt or tars:
         if reviews is None:
             _fail("no file of reviews says which photos there are: set data.reviews, or name one in download.files")
-        wanted = _guard(photos_named, reviews)
-        with _guard(PhotoStore, folder / "photos") as photos:
+        wanted = photos_named(reviews)
+        with PhotoStore(folder / "photos") as photos:
             for tar in tars:
-                _guard(published.unpack, tar, photos, settings.download)
+                published.unpack(tar, photos, settings.download)
             if adopt:
-                _guard(photos.adopt, adopt, settings.download)
+                photos.adopt(adopt, settings.download)
             if images:
-                _guard(fetch_photos, wanted, photos, settings.download, again=retry)
+                fetch_photos(wanted, photos, settings.download, again=retry)
             counts = photos.counts(wanted["image_id"])
         console.print(_photo_table(counts))
         console.print(f"photos, and index.parquet with what became of each  {folder / 'photos'}")
@@ -359,26 +376,24 @@ def import_(
     from showcase_utils.importing.layouts import read_mapping
     from showcase_utils.importing.run import import_tables
 
-    pairs = _guard(read_mapping, mapping or [])
-    report = _guard(
-        import_tables, kind, files, images, to, pairs, backbones, best_rating, encoding, console.is_terminal
-    )
+    pairs = read_mapping(mapping or [])
+    report = import_tables(kind, files, images, to, pairs, backbones, best_rating, encoding, console.is_terminal)
     table = Table(box=None, pad_edge=False)
     for column in ("file", "rows", "accepted", "rejected"):
         table.add_column(column, justify="left" if column == "file" else "right")
     for source, rows in report.rows.items():
         accepted = report.accepted[source]
-        table.add_row(escape(source), f"{rows:,}", f"{accepted:,}", f"{rows - accepted:,}")
+        table.add_row(source, f"{rows:,}", f"{accepted:,}", f"{rows - accepted:,}")
     console.print(table)
     for (source, reason), number in report.reasons.most_common(12):
-        console.print(f"  {number:,} × {escape(reason)}  ({escape(source)})")
+        console.print(f"  {number:,} × {reason}  ({source})")
     if report.photos:
         console.print(_photo_table(dict(report.photos)))
-    console.print(f"rejected rows  {escape(str(to / 'rejects.csv'))}")
+    console.print(f"rejected rows  {to / 'rejects.csv'}")
     for note in report.notes:
-        console.print(escape(note))
+        console.print(note)
     if report.profile:
-        console.print(f"next  showcase check --profile {escape(str(report.profile))}")
+        console.print(f"next  showcase check --profile {report.profile}")
 
 
 @app.command()
@@ -386,23 +401,23 @@ def check(profile: Profile = "demo", overrides: Overrides = None, artifacts: Roo
     """Tell all that would stop a run or limit it, and what each notebook will be able to do; computes nothing."""
     from showcase_utils.checking.run import check_run
 
-    found = _guard(check_run, profile, overrides or [], artifacts)
+    found = check_run(profile, overrides or [], artifacts)
     for one in found.ordered():
-        mark = {"stops": "[red]stops[/]  ", "limits": "[yellow]limits[/] ", "note": "note   "}[one.level]
-        console.print(f"{mark}{one.notebook}  {escape(one.text)}")
+        mark = Text(f"{one.level:<8}", {"stops": "red", "limits": "yellow"}.get(one.level, ""))
+        console.print(mark, f"{one.notebook}  {one.text}", sep="")
     table = Table(box=None, pad_edge=False)
     for column in ("notebook", "state", "what it does"):
         table.add_column(column)
     for notebook, does in found.abilities.items():
-        table.add_row(notebook, found.state(notebook), escape(does))
+        table.add_row(notebook, found.state(notebook), does)
     for name, words in found.counts.items():
-        console.print(f"{name:<10}{escape(words)}")
+        console.print(f"{name:<10}{words}")
     console.print(table)
     for words in found.needs:
-        console.print(escape(words))
+        console.print(words)
     if found.stops:
         _fail("a run would stop: see above")
-    console.print(f"next  showcase run --profile {escape(profile)}")
+    console.print(f"next  showcase run --profile {profile}")
 
 
 @app.command()
@@ -429,14 +444,14 @@ def annotate(
     from showcase_utils.alignment.answers import merge_answers, write_page
 
     if read:
-        labels = _guard(merge_answers, read, to)
-        by = ", ".join(f"{escape(name)} {number}" for name, number in labels["annotator"].value_counts().items())
-        console.print(f"{len(labels)} labels of {labels['review_id'].nunique()} reviews ({by})  {escape(str(to))}")
-        console.print(f"set in the profile  data.annotations: {escape(str(to))}")
+        labels = merge_answers(read, to)
+        by = ", ".join(f"{name} {number}" for name, number in labels["annotator"].value_counts().items())
+        console.print(f"{len(labels)} labels of {labels['review_id'].nunique()} reviews ({by})  {to}")
+        console.print(f"set in the profile  data.annotations: {to}")
         return
-    store = Artifacts(_guard(load_settings, profile, overrides or []), artifacts)
-    pairs = _guard(write_page, store, out, reviews, annotator)
-    console.print(f"{pairs} pairs of a sentence and a photo  {escape(str(out))}")
+    store = Artifacts(load_settings(profile, overrides or []), artifacts)
+    pairs = write_page(store, out, reviews, annotator)
+    console.print(f"{pairs} pairs of a sentence and a photo  {out}")
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -466,7 +481,7 @@ def backbones(
     """Train the embedded CLIP and GPT-2 on demo worlds of other seeds (an hour on two cores)."""
     from showcase_utils.backbones.training import train_backbones
 
-    _guard(train_backbones, output, seed=seed, max_steps=steps)
+    train_backbones(output, seed=seed, max_steps=steps)
 
 
 def _stage_table(store: Artifacts) -> Table:
@@ -477,7 +492,7 @@ def _stage_table(store: Artifacts) -> Table:
         table.add_column(column, justify="right")
     table.add_column("device")
     table.add_column("why")
-    for row in _guard(store.statuses).values():
+    for row in store.statuses().values():
         seconds, device = row.manifest.get("seconds"), row.manifest.get("device")
         table.add_row(
             row.stage,
@@ -486,7 +501,7 @@ def _stage_table(store: Artifacts) -> Table:
             f"{seconds:.1f}" if seconds is not None else "",
             f"{row.bytes / 1e6:.1f}" if row.bytes is not None else "",
             device or "",
-            escape(row.why),
+            row.why,
         )
     return table
 
@@ -509,24 +524,14 @@ class _Running:
 
     def cell(self, name: str, cell: int, cells: int) -> None:
         self.where = f"{name}: cell {cell} of {cells}"
-        self.status.update(self.where)
+        self.progress("")
 
     def progress(self, line: str) -> None:
-        self.status.update(f"{self.where} · {escape(line)}")
-
-
-def _guard(function, *args, **kwargs):
-    """Errors that a user can mend are shown as a sentence, not as a traceback."""
-    from showcase_utils.pipeline import RunError
-
-    try:
-        return function(*args, **kwargs)
-    except (SettingsError, StaleStage, RunError, MissingExtra, OSError, KeyError, ValueError) as error:
-        _fail(str(error.args[0] if isinstance(error, KeyError) and error.args else error))
+        self.status.update(console.render_str(f"{self.where} · {line}" if line else self.where))
 
 
 def _fail(message: str) -> NoReturn:
-    Console(stderr=True, highlight=False, soft_wrap=True, markup=False).print(f"showcase: {message}")
+    PlainConsole(stderr=True).print(f"showcase: {message}")
     raise typer.Exit(1)
 
 

@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import threading
 import time
 import warnings
@@ -28,6 +29,7 @@ from showcase_utils.sources import PACKAGE
 
 KERNEL = "python3"
 RUNS = "runs.json"
+MENDABLE = {"OSError", "PermissionError", "FileNotFoundError", "SettingsError", "StaleStage", "MissingExtra"}
 NOTEBOOKS: dict[str, tuple[str, ...]] = {  # name -> the stages it reads; those it makes stand in artifacts.STAGES
     "01_data_filtering": (),
     "02_clip_encoding": ("data",),
@@ -203,11 +205,9 @@ def _execute(name: str, target: Path, parameters: dict[str, Any], on_cell: Calla
             on_cell_start=lambda cell, cell_index, **_: on_cell(name, cell_index + 1, cells),
         )
     except papermill.PapermillExecutionError as error:
-        raise RunError(
-            f"{name} failed in cell {error.cell_index} [{error.exec_count}]: {error.ename}: {error.evalue}\n"
-            + "\n".join(error.traceback)
-            + f"\nThe notebook as far as it came: {half}"
-        ) from None
+        where = f"{name} failed in cell {error.cell_index} [{error.exec_count}]: {error.ename}: {error.evalue}\n"
+        trace = "" if error.ename in MENDABLE else re.sub(r"\x1b\[[\d;]*m", "", "\n".join(error.traceback)) + "\n"
+        raise RunError(f"{where}{trace}The notebook as far as it came: {half}") from None
     os.replace(half, target)
     return time.perf_counter() - started
 

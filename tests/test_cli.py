@@ -1,12 +1,16 @@
+import errno
 import os
 import subprocess
 import sys
 
 import pytest
+from rich.table import Table
 from typer.testing import CliRunner
 
-from showcase_utils import __version__
+from showcase_utils import __version__, cli
+from showcase_utils.artifacts import Artifacts
 from showcase_utils.cli import app
+from showcase_utils.terminal import PlainConsole
 
 
 @pytest.fixture
@@ -122,3 +126,49 @@ def test_status_imports_no_torch(tmp_path):
 def test_a_path_with_brackets_is_printed_as_it_is(invoke, tmp_path, monkeypatch):
     monkeypatch.setenv("SHOWCASE_ARTIFACTS", str(tmp_path / "[red]x[/]"))
     assert "[red]x[/]" in invoke("status", "--profile", "smoke").stdout
+
+
+HOSTILE = "[/] [red]gone[/red] :smile: \x1b]0;owned\x07 \x9b31m \u202eturned"
+
+
+def test_what_is_printed_is_neither_markup_nor_an_order_to_the_terminal(capsys):
+    console = PlainConsole()
+    table = Table("column")
+    table.add_row(HOSTILE)
+    console.print(HOSTILE, table)
+    printed = capsys.readouterr().out
+    assert printed.count("[/] [red]gone[/red] :smile: \\x1b]0;owned\\x07 \\x9b31m \\u202eturned") == 2
+    assert not set("\x1b\x07\x9b\u202e") & set(printed)
+
+
+def test_the_line_of_a_run_shows_what_a_bar_says_as_it_is(capsys):
+    console = PlainConsole()
+    with console.status("") as status:
+        cli._Running(status).progress(HOSTILE)
+        assert "[red]gone[/red] :smile: \\x1b]" in status.renderable.text.plain
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "showcase: No space left on device"),
+        (PermissionError(errno.EACCES, "Permission denied", "/store/x"), "showcase: /store/x: Permission denied"),
+        (KeyError("no stage 'x'"), "showcase: no stage 'x'"),
+    ],
+)
+def test_errors_anywhere_in_a_command_are_a_sentence(invoke, monkeypatch, error, words):
+    def fail(self, last=""):
+        raise error
+
+    monkeypatch.setattr(Artifacts, "statuses", fail)
+    result = invoke("status", "--profile", "smoke")
+    assert result.exit_code == 1
+    assert result.stderr.strip() == words
+
+
+@pytest.mark.parametrize("option", ["--artifacts", "--output"])
+def test_a_file_where_a_folder_belongs_is_a_sentence(invoke, tmp_path, option):
+    (tmp_path / "file").write_text("")
+    result = invoke("run", "--profile", "smoke", option, str(tmp_path / "file"))
+    assert result.exit_code == 1
+    assert "file" in result.stderr and "Traceback" not in result.output and result.stderr.count("\n") == 1
