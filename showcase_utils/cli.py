@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 from rich.status import Status
@@ -271,7 +271,9 @@ def rate(
     sheet: Annotated[Path, typer.Argument(help="The HTML sheet to write, or the .key.json of one to read back.")],
     answers: Annotated[list[Path] | None, typer.Argument(help="With a key: the files that raters saved.")] = None,
     samples: Annotated[int, typer.Option("--samples", "-n", min=1, help="How many showcases to rate.")] = 30,
-    design: Annotated[str, typer.Option(help="likert (1 to 5 points) or pairwise (which is better).")] = "likert",
+    design: Annotated[
+        Literal["likert", "pairwise"], typer.Option(help="likert (1 to 5 points) or pairwise (which is better).")
+    ] = "likert",
     systems: Annotated[str, typer.Option(help="Only these, with commas between: `ours_pc2l,img_gpt2`.")] = "",
     profile: Profile = "demo",
     overrides: Overrides = None,
@@ -450,6 +452,7 @@ def annotate(
         console.print(f"set in the profile  data.annotations: {to}")
         return
     store = Artifacts(load_settings(profile, overrides or []), artifacts)
+    assert out  # one of the two was given
     pairs = write_page(store, out, reviews, annotator)
     console.print(f"{pairs} pairs of a sentence and a photo  {out}")
 
