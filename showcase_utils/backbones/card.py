@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from showcase_utils.backbones.captions import ATTRIBUTES
+from showcase_utils.backbones.clip_training import TOWER
 from showcase_utils.backbones.recipe import HELD_OUT, City, Recipe
 from showcase_utils.demo_world.cameras import AMPLITUDE
 
@@ -37,7 +38,7 @@ or real reviews. Weights are stored in half precision and were measured as store
 |---|---|---|
 | format | open_clip `local-dir:` | transformers `from_pretrained` |
 | parameters | {q["parameters"]:,} | {p["parameters"]:,} |
-| architecture | ResNet with attention pooling, 1-2-2-1 blocks, width 16, {c.pixels} px; text 4 × 128; joint space 256 | 4 layers × 192, 4 heads |
+| architecture | timm's {TOWER}, {c.pixels} px; text 4 × 128; joint space 256 | 4 layers × 192, 4 heads |
 | trained on | photos of {c.cities} worlds ({_a_city(c.city)} each) | reviews of {g.cities} worlds ({_a_city(g.city)} each) |
 | vocabulary | byte-level BPE, {c.vocabulary}, lower-cased | byte-level BPE, {g.vocabulary} |
 | epochs, batch, learning rate | tower alone {c.sight_epochs}, {c.sight_batch}, {c.sight_lr}; both {c.epochs}, {c.batch}, {c.lr} | {g.epochs}, {g.batch}, {g.lr} |

@@ -30,6 +30,7 @@ from showcase_utils.devices import resolve_device
 from showcase_utils.progress import progress_bar
 
 CONTEXT = 48
+TOWER = "test_byobnet"  # timm's name: a convolutional network of 0.2 M weights, see the card for why
 WIDTH = 256  # of the joint space
 CROP = 84  # pixels: the smallest view of the ``SIDE`` that an album has
 LOOK_WEIGHT = 0.1  # of the look among the terms: seventeen words, and the subject is what matters
@@ -40,7 +41,13 @@ def clip_config(vocabulary: int, pixels: int) -> dict:
     """The architecture, in open_clip's own words."""
     return {
         "embed_dim": WIDTH,
-        "vision_cfg": {"layers": [1, 2, 2, 1], "width": 16, "head_width": 64, "image_size": pixels},
+        "vision_cfg": {
+            "timm_model_name": TOWER,
+            "timm_model_pretrained": False,
+            "timm_pool": "avg",
+            "timm_proj": "linear",
+            "image_size": pixels,
+        },
         "text_cfg": {
             "context_length": CONTEXT,
             "vocab_size": vocabulary,
@@ -126,16 +133,17 @@ class Lessons:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def batches(self, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-        """Every photo once, but for a last batch that is not full; neighbours are of one family."""
+    def shuffled(self, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+        """Every photo once, but for a last batch that is not full."""
+        return _batches(rng.permutation(len(self)), size)
+
+    def neighbours(self, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+        """Every photo once, but for a last batch that is not full; those side by side are of one family."""
         families: dict[str, list[int]] = {}
         for index in rng.permutation(len(self)):
             families.setdefault(self.families[index], []).append(int(index))
         groups = [f[i : i + NEIGHBOURS] for f in families.values() for i in range(0, len(f), NEIGHBOURS)]
-        order = np.concatenate([groups[i] for i in rng.permutation(len(groups))])
-        size = min(size, len(order))
-        for start in range(0, len(order) - size + 1, size):
-            yield order[start : start + size]
+        return _batches(np.concatenate([groups[i] for i in rng.permutation(len(groups))]), size)
 
     def images(self, batch: np.ndarray, pixels: int, rng: np.random.Generator) -> Tensor:
         """(b, 3, pixels, pixels) in −1 … 1: a crop of 84 to 104 pixels, mirrored half of the time."""
@@ -160,6 +168,12 @@ class Lessons:
         if roll < 0.92:
             return book.sentences[photo][rng.integers(len(book.sentences[photo]))]
         return book.reviews[photo].text or ""
+
+
+def _batches(order: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    size = min(size, len(order))
+    for start in range(0, len(order) - size + 1, size):
+        yield order[start : start + size]
 
 
 def _optimise(
@@ -202,7 +216,7 @@ def train_sight(visual: nn.Module, terms: SeesTerms, lessons: Lessons, epochs: i
     visual.train()
 
     def losses_of(rng: np.random.Generator) -> Iterator[Tensor]:
-        for batch in lessons.batches(recipe.sight_batch, rng):
+        for batch in lessons.shuffled(recipe.sight_batch, rng):
             images = lessons.images(batch, recipe.pixels, rng).to(device, memory_format=torch.channels_last)
             with torch.autocast(device.type, torch.bfloat16):
                 features = visual(images)
@@ -222,7 +236,7 @@ def train_clip(
     model.train()
 
     def losses_of(rng: np.random.Generator) -> Iterator[Tensor]:
-        for batch in lessons.batches(recipe.batch, rng):
+        for batch in lessons.neighbours(recipe.batch, rng):
             images = lessons.images(batch, recipe.pixels, rng).to(device, memory_format=torch.channels_last)
             ids = encode(lessons.texts(batch, rng)).input_ids.to(device)
             with torch.no_grad():

@@ -28,14 +28,14 @@ class ClipRecipe:
     held_out_look: float = 0.3
     vocabulary: int = 2000
     pixels: int = 96
-    sight_epochs: int = 4  # the tower alone, before it meets the texts
+    sight_epochs: int = 32  # the tower alone, before it meets the texts
     sight_batch: int = 96
     sight_lr: float = 3e-3
     epochs: int = 2
     batch: int = 192
     lr: float = 1.5e-3
-    terms_weight: float = 0.2  # of the terms beside the contrast
-    ceiling_epochs: int = 2  # of the tower that learns terms only, to know what there is to see
+    terms_weight: float = 0.4  # of the terms beside the contrast
+    ceiling_epochs: int = 3  # of the tower that learns terms only, to know what there is to see
     max_steps: int | None = None  # of each training
 
 

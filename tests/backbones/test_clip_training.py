@@ -66,11 +66,13 @@ def test_the_short_way_through_the_text_tower_is_the_long_one():
 
 def test_a_batch_has_neighbours_and_an_epoch_has_every_photo_once(album):
     lessons = Lessons([album], ClipRecipe())
-    batches = list(lessons.batches(64, np.random.default_rng(0)))
+    batches = list(lessons.neighbours(64, np.random.default_rng(0)))
     seen = np.concatenate(batches)
     assert len(set(seen)) == len(seen) > len(album) - 64
     alike = [Counter(lessons.families[i] for i in batch).most_common(1)[0][1] for batch in batches]
     assert np.mean(alike) >= NEIGHBOURS
+    shuffled = np.concatenate(list(lessons.shuffled(64, np.random.default_rng(0))))
+    assert len(set(shuffled)) == len(shuffled) == len(seen)
 
 
 def test_images_are_crops_of_the_right_size_and_range(album):
