@@ -1,8 +1,8 @@
 """Whether what the demo shows is the demo city's, or any city's: the profile `demo` on worlds of several seeds.
 
-Run: python benchmarks/worlds.py [--seeds N …] [--folder F] [--set KEY=VALUE …]. Writes results/worlds.json and the table
-of README.md. Every stage of every world stays in the folder, and a run that is cut off goes on. Seed 1 is the demo's own
-world; the embedded backbones have met none of these.
+Run: python benchmarks/worlds.py [--seeds N …] [--folder F] [--set KEY=VALUE …]. Writes results/worlds.json and the
+table of README.md. Every stage of every world stays in the folder, and a run that is cut off goes on. Seed 1 is the
+demo's own world; the embedded backbones have met none of these.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ CHOICES = ("metric_dpp", "dpp", "top_k_cosine")  # ours, the paper's, the centro
 TEXTS = ("Right", "Dish recall", "True alignment", "Tone against", "Same text", "Sentences")
 SYSTEMS = ("told_manner", "floor_neighbour", "img_gpt2", "ours_ce", "ours_pc2l", "ours_ce_scratch")
 PROFILE = "img+text"
+BOUNDS = ("value", "low", "high")
 
 
 def found_in(store: Artifacts) -> list[dict]:
@@ -39,11 +40,14 @@ def found_in(store: Artifacts) -> list[dict]:
         ratio, area = times.loc[(method, PROFILE)], step_one.loc[(method, PROFILE)]
         same = sameness[(sameness["method"] == method) & (sameness["profile"] == PROFILE)]["top_set"]
         k = store.settings.selection.k
+        found = {
+            f"F1@{k}, times chance": ratio[["over chance", "low", "high"]],
+            "AUC": area[["auc", "auc_low", "auc_high"]],
+            "share of a place's users with its most frequent set": (same.mean(),),
+        }
         rows += [
-            {"what": f"F1@{k}, times chance", "name": method, "value": ratio["over chance"], "low": ratio["low"], "high": ratio["high"]},
-            {"what": "AUC", "name": method, "value": area["auc"], "low": area["auc_low"], "high": area["auc_high"]},
-            {"what": "share of a place's users with its most frequent set", "name": method, "value": same.mean()},
-        ]  # fmt: skip
+            {"what": what, "name": method, **dict(zip(BOUNDS, values, strict=False))} for what, values in found.items()
+        ]
     metrics = pd.read_csv(evaluation / "metrics.csv")
     told = metrics[metrics["metric"].isin(TEXTS) & metrics["system"].isin(SYSTEMS)]
     ladder = pd.read_csv(evaluation / "ladder.csv")
