@@ -8,7 +8,9 @@ An unknown or mistyped key is an error that names it; nothing is ignored.
 from __future__ import annotations
 
 import difflib
+import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +20,14 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 PROFILES = Path(__file__).parent / "profiles"
+OWN_KEYS = {"profile", "source"}  # of ``Settings`` that are told by the profile's file alone
+_PARTS = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'[^']*'|[^;])+""")  # between semicolons
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Seeds = Annotated[tuple[Seed, ...], Field(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -48,13 +54,15 @@ class SettingsError(ValueError):
 class Section(BaseModel):
     """A frozen group of settings; what it does not know is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, protected_namespaces=())
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, protected_namespaces=(), allow_inf_nan=False
+    )
 
 
 class World(Section):
     """The demo world: a made-up city, grown from a seed."""
 
-    seed: int = 1
+    seed: Seed = 1
     restaurants: Positive = 160
     users: Positive = 2500
     reviews: Positive = 8000
@@ -127,10 +135,11 @@ class Selection(Section):
             "random", "k_medoids", "top_k_cosine", "mmr_cosine", "dpp_cosine", "bpr", "top_k_learned", "mmr_learned",
             "dpp", "metric", "metric_dpp", "oracle",
         ),
+        min_length=1,
         description="rows of the tables: names in selection/methods.py, or module:NAME of your own",
     )  # fmt: skip
-    profiles: tuple[Literal["img", "text", "img+text"], ...] = ("img", "text", "img+text")
-    seeds: tuple[int, ...] = (0,)
+    profiles: tuple[Literal["img", "text", "img+text"], ...] = Field(("img", "text", "img+text"), min_length=1)
+    seeds: Seeds = (0,)
     lr: PositiveFloat = 1e-3
     kernel_lr: PositiveFloat | None = Field(None, description="of α, σ and the scalar b; none: that of the towers")
     batch_size: Positive = 512
@@ -158,10 +167,11 @@ class Generation(Section):
     pretrained: Annotated[str | None, Weights("captioner")] = Field(
         None, description="captioner that GPT-2 systems start from: embedded, or a folder; null: none"
     )
-    systems: tuple[str, ...] = (
-        "st", "r2gen", "ref2seq", "peter", "text_gpt2", "img_gpt2", "ours_ce", "ours_ccl", "ours_pcl", "ours_pc2l"
-    )  # fmt: skip
-    seeds: tuple[int, ...] = (0,)
+    systems: tuple[str, ...] = Field(
+        ("st", "r2gen", "ref2seq", "peter", "text_gpt2", "img_gpt2", "ours_ce", "ours_ccl", "ours_pcl", "ours_pc2l"),
+        min_length=1,
+    )
+    seeds: Seeds = (0,)
     lr: PositiveFloat = 1e-4
     lrs: dict[str, PositiveFloat] = Field({}, description="of single systems, by name; all others have `lr`")
     batch_size: Positive = Field(32, description="samples of a step, over all processes and micro-batches")
@@ -195,7 +205,9 @@ class Telling(Section):
 
     system: str = Field("", description="the generator; empty: of those that see photos, the lowest L_CE on validation")
     writers: tuple[Literal["greedy", "beam", "sample", "retrieval"], ...] = Field(
-        ("greedy", "sample", "retrieval"), description="who offers sentences; retrieval quotes reviews of like photos"
+        ("greedy", "sample", "retrieval"),
+        min_length=1,
+        description="who offers sentences; retrieval quotes reviews of like photos",
     )
     each_photo: bool = Field(True, description="the generator also writes beside every photo alone")
     samples: Positive = Field(2, description="texts that are sampled per set of photos")
@@ -258,7 +270,7 @@ class Settings(Section):
 
     profile: str = Field(description="the folder of its artifacts: the profile's name, or its file's without suffix")
     source: str = Field("", description="what to give as --profile: a shipped name, or the whole path of a file")
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     threads: Annotated[int, Field(ge=0), Speed()] = Field(
         0, description="of PyTorch on a CPU; 0: one for the embedded models, which gain nothing from more, else all"
@@ -302,7 +314,8 @@ def load_settings(profile: str | Path, overrides: str | Sequence[str] | Mapping[
     """Settings of a profile with overrides on top.
 
     ``profile`` is a shipped name or the path of a YAML file. ``overrides`` is a mapping of dotted keys, a list
-    of ``"key=value"`` strings, or one string of them separated by semicolons; values are read as YAML.
+    of ``"key=value"`` strings, or one string of them separated by semicolons, which part nothing inside quotes; values
+    are read as YAML, without aliases.
 
     Raises ``SettingsError`` for an unknown profile, an unknown or mistyped key, or a value out of range.
     """
@@ -320,11 +333,10 @@ def load_settings(profile: str | Path, overrides: str | Sequence[str] | Mapping[
 
 def absolute_overrides(overrides: Sequence[str]) -> list[str]:
     """``key=value`` overrides whose paths no longer depend on the working directory: for another process."""
-    return [f"{key}={_yaml(_resolved(key, value, Path.cwd()))}" for key, value in _pairs(overrides)]
-
-
-def _yaml(value: Any) -> str:
-    return yaml.safe_dump(value, default_flow_style=True, width=10**6).removesuffix("\n").removesuffix("\n...")
+    return [
+        f"{key}={json.dumps(_resolved(key, value, Path.cwd()), ensure_ascii=False, default=str)}"  # JSON is YAML
+        for key, value in _pairs(overrides)
+    ]
 
 
 def _profile_path(profile: str | Path) -> Path:
@@ -341,12 +353,11 @@ def _read_profile(profile: str | Path, seen: tuple[Path, ...]) -> dict[str, Any]
     path = _profile_path(profile)
     if path in seen:
         raise SettingsError(f"{path}: 'extends' runs in a circle")
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{path}: not valid YAML: {error}") from None
+    tree = _read_yaml(path.read_bytes(), str(path)) or {}
     if not isinstance(tree, dict):
         raise SettingsError(f"{path}: expected keys and values, found {type(tree).__name__}")
+    if given := OWN_KEYS & tree.keys():
+        raise SettingsError(f"{path}: unknown key '{given.pop()}': a profile is called as its file")
     parent = tree.pop("extends", None)
     tree = _resolved("", tree, path.parent)
     if not parent:
@@ -373,6 +384,26 @@ def _resolved(key: str, value: Any, folder: Path) -> Any:
     return value
 
 
+class _PlainLoader(yaml.SafeLoader):
+    """YAML in which nothing stands for something else: ten lines of aliases can name a billion values."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases (*name) are not read: write the value out")
+        return super().compose_node(parent, index)
+
+
+def _read_yaml(content: str | bytes, where: str) -> Any:
+    try:
+        return yaml.load(content, _PlainLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise SettingsError(f"{where}: not valid YAML: {_short(' '.join(str(error).split()))}") from None
+
+
+def _short(words: str) -> str:
+    return words if len(words) <= 200 else f"{words[:200]} …"
+
+
 def _merged(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
     return base | {
         key: _merged(base[key], value) if isinstance(value, dict) and isinstance(base.get(key), dict) else value
@@ -384,22 +415,19 @@ def _pairs(overrides: str | Sequence[str] | Mapping[str, Any]) -> Iterator[tuple
     if isinstance(overrides, Mapping):
         yield from overrides.items()
         return
-    for item in overrides.split(";") if isinstance(overrides, str) else overrides:
+    for item in _PARTS.findall(overrides) if isinstance(overrides, str) else overrides:
         if not item.strip():
             continue
         key, sign, value = item.partition("=")
         if not sign:
             raise SettingsError(f"override '{item.strip()}' has no '=': write key=value, for example selection.k=5")
-        try:
-            yield key.strip(), yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise SettingsError(f"override '{item.strip()}': the value is not valid YAML: {error}") from None
+        yield key.strip(), _read_yaml(value, f"override '{_short(item.strip())}'")
 
 
 def _assign(tree: dict[str, Any], key: str, value: Any) -> None:
     *parents, last = key.split(".")
-    if key in {"profile", "source"}:
-        raise SettingsError(f"'{key}' cannot be overridden: name another profile instead")
+    if key.split(".")[0] in OWN_KEYS:
+        raise SettingsError(f"unknown key '{key}': name another profile instead")
     for part in parents:
         tree = tree.setdefault(part, {})
         if not isinstance(tree, dict):
@@ -415,7 +443,7 @@ def _explain(error: ValidationError, profile: str) -> str:
             near = difflib.get_close_matches(key, _known_keys(), n=1, cutoff=0.5)
             lines.append(f"unknown key '{key}'" + (f": did you mean '{near[0]}'?" if near else ""))
         else:
-            lines.append(f"{key} = {item['input']!r}: {item['msg'][0].lower()}{item['msg'][1:]}")
+            lines.append(f"{key} = {_short(repr(item['input']))}: {item['msg'][0].lower()}{item['msg'][1:]}")
     return f"profile '{profile}': " + "; ".join(lines)
 
 

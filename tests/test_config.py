@@ -1,7 +1,9 @@
+import json
+
 import pytest
 import yaml
 
-from showcase_utils.config import Settings, SettingsError, load_settings, profile_names
+from showcase_utils.config import Settings, SettingsError, absolute_overrides, load_settings, profile_names
 
 
 def test_shipped_profiles_load():
@@ -30,13 +32,57 @@ def test_overrides_in_every_form(overrides):
         (["encoding.dtype=int8"], ["encoding.dtype", "float16"]),
         (["selection.k"], ["has no '='"]),
         (["selection.k=[1"], ["not valid YAML"]),
-        (["profile=x"], ["'profile' cannot be overridden"]),
+        (["profile=x"], ["unknown key 'profile'", "another profile"]),
+        (["profile.x=1"], ["unknown key 'profile.x'", "another profile"]),
+        (["seed=-1"], ["seed", "greater than or equal to 0"]),
+        (["world.seed=-1"], ["world.seed", "greater than or equal to 0"]),
+        (["selection.seeds=[-1]"], ["selection.seeds.0", "greater than or equal to 0"]),
+        (["generation.seeds=[]"], ["generation.seeds", "at least 1 item"]),
+        (["selection.profiles=[]"], ["selection.profiles", "at least 1 item"]),
+        (["generation.systems=[]"], ["generation.systems", "at least 1 item"]),
+        (["generation.lr=.inf"], ["generation.lr", "finite"]),
+        (["generation.lrs={st: .inf}"], ["generation.lrs.st", "finite"]),
+        (["selection.k=" + "[" * 5000], ["not valid YAML"]),
+        (["selection.k=2020-99-99"], ["not valid YAML", "month"]),
     ],
 )
 def test_bad_overrides_name_the_key(overrides, words):
     with pytest.raises(SettingsError) as error:
         load_settings("demo", overrides)
     assert all(word in str(error.value) for word in words), str(error.value)
+
+
+def test_a_message_is_short_whatever_the_value_is():
+    with pytest.raises(SettingsError) as error:
+        load_settings("demo", [f"selection.k={'x' * 10**6}"])
+    assert len(str(error.value)) < 500
+
+
+def test_a_profile_with_aliases_is_refused_before_they_are_written_out(tmp_path):
+    """Each line names the one before nine times: 722 MB when nine of them are printed."""
+    lines = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10)]
+    (tmp_path / "bomb.yaml").write_text("\n".join(lines))
+    with pytest.raises(SettingsError, match="aliases") as error:
+        load_settings(tmp_path / "bomb.yaml")
+    assert len(str(error.value)) < 1000
+
+
+def test_a_profile_does_not_name_itself(tmp_path):
+    (tmp_path / "mine.yaml").write_text("extends: smoke\nprofile: other\n")
+    with pytest.raises(SettingsError, match="unknown key 'profile'"):
+        load_settings(tmp_path / "mine.yaml")
+
+
+@pytest.mark.parametrize("value", ["/data/a;b.json", "it's; 'so'", 'say "a;b=c"', "ü \U0001f600"])
+def test_a_value_reaches_another_process_whole(value):
+    """`showcase run` hands its overrides to notebooks as one string."""
+    overrides = absolute_overrides([f"download.suffix={json.dumps(value, ensure_ascii=False)}", "selection.k=5"])
+    settings = load_settings("smoke", ";".join(overrides))
+    assert (settings.download.suffix, settings.selection.k) == (value, 5)
+
+
+def test_a_semicolon_in_an_override_of_the_command_line_stays():
+    assert load_settings("smoke", ["download.suffix=a;b"]).download.suffix == "a;b"
 
 
 def test_override_below_a_value_is_an_error():
