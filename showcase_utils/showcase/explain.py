@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +11,12 @@ import torch
 from showcase_utils.artifacts import Artifacts
 from showcase_utils.config import SettingsError, load_settings
 from showcase_utils.devices import use_threads
-from showcase_utils.generation.telling import Teller
-from showcase_utils.generation.texts import open_teller
+from showcase_utils.generation.opening import open_teller
 from showcase_utils.selection.showing import Showing, Shown
 from showcase_utils.showcase.encoder import MaterialEncoder
 from showcase_utils.showcase.library import Library
 from showcase_utils.showcase.material import Item, Place, Profile, Somebody, Somewhere
+from showcase_utils.showcase.options import Options, Ways
 from showcase_utils.showcase.result import PastItem, PhotoReason, SentenceReason, Showcase, words_of
 from showcase_utils.showcase.writing import Written, rows_of, write
 
@@ -25,34 +24,12 @@ CHUNK = 64  # showcases that are made at once
 SAME = 0.999  # cosine from which two photos count as one
 
 
-@dataclass(frozen=True)
-class Options:
-    """How to choose and write. ``theta`` weighs relevance (1) against variety (0); ½ is what was trained.
-
-    ``pin`` are photos that must be in the set, first and in this order; ``leave_out`` must not. ``drop_duplicates``
-    keeps one of photos that CLIP finds the same. ``block`` are words that no sentence may have.
-    """
-
-    k: int
-    theta: float = 0.5
-    pin: Sequence[str] = ()
-    leave_out: Sequence[str] = ()
-    drop_duplicates: bool = True
-    block: Sequence[str] = ()
-
-    def __post_init__(self) -> None:
-        if self.k < 1:
-            raise ValueError(f"k = {self.k}: at least one photo must be shown")
-        if not 0 <= self.theta < 1:
-            raise ValueError(f"theta = {self.theta}: from 0 (variety alone) to below 1 (relevance alone)")
-
-
 class Showcases:
     """Everything that explanations need: ``Showcases.load("demo").explain(user_id, business_id)``."""
 
-    def __init__(self, library: Library, encoder: MaterialEncoder, showing: Showing, teller: Teller) -> None:
+    def __init__(self, library: Library, encoder: MaterialEncoder, ways: Ways) -> None:
         self.settings = library.artifacts.settings
-        self.library, self.encoder, self.showing, self.teller = library, encoder, showing, teller
+        self.library, self.encoder, self.ways = library, encoder, ways
 
     @classmethod
     def load(
@@ -68,7 +45,8 @@ class Showcases:
         use_threads(store.settings)
         library = Library(store)
         encoder = MaterialEncoder(store.settings, library.features.photos.fingerprint)
-        return cls(library, encoder, Showing.load(store, method), open_teller(store, encoder.texts, seed, system))
+        teller = open_teller(store, encoder.texts, seed, system)
+        return cls(library, encoder, Ways(store, Showing.load(store, method), teller, seed))
 
     def explain(self, user: str | Profile, place: str | Place, k: int | None = None, **options: object) -> Showcase:
         """The showcase of a place for a user: at most ``k`` photos, a text that speaks of them, the reasons for both.
@@ -124,7 +102,7 @@ class Showcases:
             for pool, choice in zip(pools, choices, strict=True)
         ]
         places = [somewhere.id for _, somewhere in cases]
-        written = write(self.teller, photos, people, places, options.block)
+        written = write(self.ways.teller(options), photos, people, places, options.block, options.length)
         made = []
         for number, (somebody, somewhere) in enumerate(cases):
             reasons = _reasons(somebody, pools[number], photos[number], choices[number])
@@ -136,7 +114,7 @@ class Showcases:
 
     def _choose(self, pools: list[list[Item]], people: Sequence[Somebody], options: Options) -> list[Shown]:
         dim = self.library.features.photos.dim
-        return self.showing.many(
+        return self.ways.showing(options).many(
             [rows_of(pool) for pool in pools],
             [rows_of(somebody.photos, dim) for somebody in people],
             [rows_of(somebody.texts, dim) for somebody in people],

@@ -20,8 +20,8 @@ class Profile:
     name: str = "this reader"
 
     def __post_init__(self) -> None:
-        _refuse_one_string("texts", self.texts)
-        _refuse_one_string("photos", self.photos)
+        refuse_one_string("texts", self.texts)
+        refuse_one_string("photos", self.photos)
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,7 @@ class Somewhere:
     photos: Sequence[Item]
 
 
-def _refuse_one_string(name: str, value: object) -> None:
+def refuse_one_string(name: str, value: object) -> None:
+    """Raises ``TypeError`` for a string where a list of them is wanted: its letters would count as its members."""
     if isinstance(value, str | Path):
         raise TypeError(f"{name} = {str(value)!r}: give a list, also of one")

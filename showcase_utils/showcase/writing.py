@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from showcase_utils.data.sentences import sentence_case
 from showcase_utils.generation.telling import Request, Teller
 from showcase_utils.showcase.material import Item, Somebody
 
@@ -28,25 +30,32 @@ def write(
     people: Sequence[Somebody],
     places: Sequence[str],
     block: Sequence[str] = (),
+    length: int | None = None,
 ) -> list[Written]:
-    """For each set of photos what is told to its reader; no sentence has a word of ``block``."""
+    """For each set of photos what is told to its reader; no sentence has a word of ``block``.
+
+    Of more than ``length`` sentences those are kept that the photos bear out best.
+    """
     requests = [
         Request(
             rows_of(shown), rows_of(reader.texts, len(shown[0].features)), [item.text for item in reader.texts], place
         )
         for shown, reader, place in zip(photos, people, places, strict=True)
     ]
-    blocked = {word.casefold() for word in block}
+    words = "|".join(re.escape(word.strip()) for word in block if word.strip())
+    blocked = re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE) if words else None
     written = []
     for request, told in zip(requests, teller.tell(requests), strict=True):
-        kept = [each for each in told if not any(word in each.sentence.casefold() for word in blocked)]
+        kept = [each for each in told if not (blocked and blocked.search(each.sentence))]
+        best = sorted(kept, key=lambda each: -each.confidence)[:length]
+        kept = [each for each in kept if each in best]
         align = float("nan")
         if kept:
-            rows = teller.encode([each.sentence for each in kept])  # (s, d)
+            rows = teller.features([each.sentence for each in kept])  # (s, d)
             pairs = np.repeat(request.photos, len(rows), axis=0), np.tile(rows, (len(request.photos), 1))
             align = float(teller.phi.score(*pairs).reshape(-1, len(rows)).max(axis=1).mean())
-        sentences = [(each.sentence, each.photo, each.confidence) for each in kept]
-        written.append(Written(" ".join(each.sentence for each in kept), sentences, align))
+        sentences = [(sentence_case(each.sentence), each.photo, each.confidence) for each in kept]
+        written.append(Written(" ".join(sentence for sentence, _, _ in sentences), sentences, align))
     return written
 
 

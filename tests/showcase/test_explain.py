@@ -9,7 +9,8 @@ import pytest
 from showcase_utils.artifacts import StaleStage
 from showcase_utils.selection.showing import Showing
 from showcase_utils.showcase import Place, Profile, Showcases
-from tests.showcase.conftest import BUSINESSES, USERS, paint
+from showcase_utils.showcase.options import Options
+from tests.showcase.conftest import BUSINESSES, USERS, ClipByName, paint
 
 
 @pytest.fixture
@@ -95,6 +96,34 @@ def test_blocked_words_are_not_said(showcases):
         assert said[0] not in showcases.explain(user, "place0", block=[said[0]]).text
 
 
+def test_a_blocked_word_is_a_whole_word(showcases):
+    said = showcases.explain("user0", "place1").text
+    assert "tacos" in said and showcases.explain("user0", "place1", block=["taco"]).text == said
+
+
+def test_length_keeps_the_sentences_that_are_borne_out_best(showcases):
+    whole = showcases.explain("user0", "place1", k=3)
+    short = showcases.explain("user0", "place1", k=3, length=1)
+    assert len(whole.sentences) > 1
+    assert short.sentences == (max(whole.sentences, key=lambda each: each.confidence),)
+    assert short.photos == whole.photos and short.text == short.sentences[0].sentence
+
+
+def test_method_system_decoding_and_tone_are_those_asked_for(showcases, store):
+    random = showcases.explain("user0", "place1", k=3, method="random")
+    loaded = Showcases.load(store, method="random")
+    loaded.encoder._clip = ClipByName()
+    assert random.image_ids == loaded.explain("user0", "place1", k=3).image_ids
+    options = {"decoding": ["retrieval"], "tone": 0.0}
+    teller = showcases.ways.teller(Options(3, **options))
+    assert teller.settings.writers == ("retrieval",) and teller.settings.tone == 0
+    assert teller is showcases.ways.teller(Options(1, **options)), "opened once"
+    quoted = {text for text in teller.quotes.sentences["text"]}
+    assert {each.sentence for each in showcases.explain("user0", "place1", **options).sentences} <= quoted
+    other = showcases.ways.teller(Options(3, system="img_gpt2"))
+    assert other.generator is not teller.generator and other.quotes is teller.quotes
+
+
 def test_theta_moves_the_choice_from_variety_to_relevance(showcases):
     varied = [np.mean([r.variety for r in showcases.explain(u, "place1", k=3, theta=0.0).reasons]) for u in USERS]
     relevant = [np.mean([r.relevance for r in showcases.explain(u, "place1", k=3, theta=0.99).reasons]) for u in USERS]
@@ -109,6 +138,12 @@ def test_theta_moves_the_choice_from_variety_to_relevance(showcases):
         ({"k": 0}, ValueError, "k = 0"),
         ({"theta": 1.0}, ValueError, "theta = 1.0"),
         ({"thta": 0.5}, TypeError, "thta"),
+        ({"tone": 1.1}, ValueError, "tone = 1.1"),
+        ({"length": 0}, ValueError, "length = 0"),
+        ({"block": "peanut"}, TypeError, "block = 'peanut': give a list"),
+        ({"decoding": ["gredy"]}, ValueError, "decoding 'gredy' is none of greedy, beam, sample, retrieval"),
+        ({"system": "peter"}, ValueError, "system 'peter' was not trained: there are img_gpt2, ours_pc2l"),
+        ({"method": "nope"}, ValueError, "method 'nope' was not run"),
     ],
 )
 def test_options_out_of_range_or_mistyped(showcases, options, error, words):
