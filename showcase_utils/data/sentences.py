@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -31,6 +32,16 @@ def sentence_frame(reviews: pd.DataFrame) -> pd.DataFrame:
         for index, sentence in enumerate(sentences)
     ]
     return pd.DataFrame(rows, columns=SENTENCE_COLUMNS)
+
+
+def sentence_case(sentence: str) -> str:
+    """A lower-case sentence of a model as a person would write it: "i tried it" -> "I tried it".
+
+    Names keep the case that the sentence has.
+    """
+    start = next((at for at, letter in enumerate(sentence) if letter.isalnum()), 0)
+    raised = sentence[:start] + sentence[start : start + 1].upper() + sentence[start + 1 :]
+    return re.sub(r"(?<!\w)i(?=\W|$)(?!\.\w)", "I", raised)
 
 
 @lru_cache(maxsize=1)

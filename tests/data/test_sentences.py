@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 
-from showcase_utils.data.sentences import sentence_frame, split_sentences
+from showcase_utils.data.sentences import sentence_case, sentence_frame, split_sentences
 
 
 def test_sentences_keep_their_words_and_lose_nothing_but_space() -> None:
@@ -23,3 +24,18 @@ def test_sentence_ids_count_within_the_review() -> None:
         ["u_b#1", "u_b", 1, "Two."],
         ["u_d#0", "u_d", 0, "Three."],
     ]
+
+
+@pytest.mark.parametrize(
+    ("lower", "written"),
+    [
+        ("wow, i enjoyed the lemonade.", "Wow, I enjoyed the lemonade."),
+        ("i'd go again, and i'm sure we will!", "I'd go again, and I'm sure we will!"),
+        ("“the sushi” was it, i.e. the best", "“The sushi” was it, i.e. the best"),
+        ("3 stars", "3 stars"),
+        ("", ""),
+        ("...", "..."),
+    ],
+)
+def test_sentences_of_a_model_are_written_as_people_write(lower: str, written: str) -> None:
+    assert sentence_case(lower) == written
