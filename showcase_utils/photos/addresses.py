@@ -13,7 +13,7 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from typing import Any
 
 import httpcore
@@ -54,13 +54,14 @@ class Guard:
         """The parsed address. Raises ``RefusedAddress``."""
         try:
             parsed = httpx.URL(url)
+            host = parsed.host.rstrip(".").lower()  # decoded only here: a name in punycode may be none
         except (httpx.InvalidURL, UnicodeError) as error:
             raise RefusedAddress(f"not an address: {error}") from None
         if parsed.scheme != "https" and not (parsed.scheme == "http" and self.allow_http):
             raise RefusedAddress(f"scheme '{parsed.scheme}', not https (download.allow_http=true allows http)")
         if parsed.userinfo:
             raise RefusedAddress("a user name or password in the address")
-        host, port = parsed.host.rstrip(".").lower(), parsed.port or PORTS[parsed.scheme]
+        port = parsed.port or PORTS[parsed.scheme]
         if not host:
             raise RefusedAddress("no host")
         names = {f"{host}:{port}"} | ({host} if port == PORTS[parsed.scheme] else set())
@@ -202,14 +203,15 @@ async def opened(
     target = guard.check(url)
     for _ in range(MAX_REDIRECTS + 1):
         async with nullcontext() if slot is None else slot(target.netloc.decode("ascii")):
-            async with asyncio.timeout(seconds), http.stream("GET", target, headers=headers) as response:
-                if not response.has_redirect_location:
+            async with asyncio.timeout(seconds), AsyncExitStack() as stack:
+                try:
+                    response = await stack.enter_async_context(http.stream("GET", target, headers=headers))
+                    onward = target.join(response.headers["location"]) if response.has_redirect_location else None
+                except (httpx.InvalidURL, httpx.RemoteProtocolError, UnicodeError) as error:  # httpx reads it too
+                    raise RefusedAddress(f"redirected to something that is not an address: {error}") from None
+                if onward is None:
                     yield response
                     return
-                try:
-                    onward = target.join(response.headers["location"])
-                except (httpx.InvalidURL, UnicodeError) as error:
-                    raise RefusedAddress(f"redirected to something that is not an address: {error}") from None
         try:
             target = guard.check(onward)
         except RefusedAddress as error:
