@@ -259,7 +259,7 @@ class Download(Section):
     backoff: Annotated[float, Field(ge=0)] = Field(0.5, description="seconds before the first retry; then doubled")
     max_wait: Annotated[float, Field(ge=0)] = Field(120.0, description="most seconds that a server may make us wait")
     max_bytes: Positive = Field(20_000_000, description="of one photo")
-    max_pixels: Positive = Field(89_478_485, description="of one photo")
+    max_pixels: Positive = Field(50_000_000, description="of one photo")
     decode_adopted: bool = Field(False, description="decode all photos that are taken over, not only suspicious ones")
     allow_http: bool = Field(False, description="also addresses without encryption")
     allow_private: bool = Field(False, description="also private, loopback and link-local addresses")

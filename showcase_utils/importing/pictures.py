@@ -16,7 +16,7 @@ import orjson
 from PIL import Image
 
 from showcase_utils.config import Download
-from showcase_utils.photos.files import CheckedPhoto, check_photo, quiet_about_large_pictures
+from showcase_utils.photos.files import CheckedPhoto, check_photo, quiet_about_large_pictures, read_photo
 from showcase_utils.photos.folder import PLAIN_NAME
 from showcase_utils.photos.index import entries
 from showcase_utils.photos.store import PhotoStore
@@ -187,11 +187,13 @@ def read_photos(
     wanted = list(wanted)
     Image.init()  # which knows all formats, not only the usual ones
     formats = tuple(sorted(set(Image.OPEN) - NEVER))
-    limit = Download().max_pixels
+    limits = Download()
 
     def read(photo: tuple[str, str]) -> CheckedPhoto:
-        path = files.absolute(photo[1])
-        return check_photo(path.read_bytes(), limit, formats=formats, upright=True)
+        content = read_photo(files.absolute(photo[1]), 10 * limits.max_bytes)  # originals are long
+        if isinstance(content, CheckedPhoto):
+            return content
+        return check_photo(content, limits.max_pixels, formats=formats, upright=True)
 
     with (
         quiet_about_large_pictures(),

@@ -6,7 +6,7 @@
 | ``expired`` | the address was dead; without an index (``index.py``): there is no file |
 | ``unreachable`` | no answer, or one that may have been passing, each time that was tried |
 | ``not an image`` | something that does not open as JPEG, PNG, WebP, GIF or BMP, or is cut off |
-| ``too large`` | more than 89 million pixels, or more bytes than ``download.max_bytes`` |
+| ``too large`` | more than 50 million pixels, or more bytes than ``download.max_bytes`` |
 | ``refused`` | an address that was not asked, or an id that is not a plain name and must never become part of a path |
 | ``missing`` | the index knows nothing of it: it was not asked for yet, or somebody removed the file |
 | ``unchecked`` | no folder was given, nothing is known |
@@ -27,7 +27,7 @@ from PIL import Image
 
 from showcase_utils.photos.index import entries, has_index
 
-MAX_PIXELS = 89_478_485  # Pillow's own limit against decompression bombs
+MAX_PIXELS = 50_000_000  # 200 MB as RGBA, which a PNG of 150 kB may hold
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 ENDS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +50,18 @@ def has_index(folder: Path) -> bool:
 def read_index(folder: Path, columns: Sequence[str] = INDEX_SCHEMA.names) -> pa.Table:
     """Index and journal as one table, one row per photo; ``columns`` have ``image_id`` among them."""
     schema = pa.schema([INDEX_SCHEMA.field(name) for name in columns])
-    table = pq.read_table(folder / INDEX, columns=list(columns)) if (folder / INDEX).is_file() else schema.empty_table()
+    table = schema.empty_table()
+    if (folder / INDEX).is_file():
+        try:
+            table = pq.read_table(folder / INDEX, columns=list(columns), page_checksum_verification=True)
+        except (pa.ArrowException, OSError) as error:
+            raise ValueError(
+                f"{folder / INDEX}: damaged ({error}): move it away; photos that are here get their entries anew"
+            ) from None
     if not _size(folder / JOURNAL):
         return table
-    with (folder / JOURNAL).open("rb") as lines:
-        added = pa.concat_tables([schema.empty_table(), *(rows.select(columns) for rows in _journal_tables(lines))])
+    tables = (rows.select(columns) for rows in _journal_tables(folder / JOURNAL))
+    added = pa.concat_tables([schema.empty_table(), *tables])
     added = added.filter(pa.array(~added["image_id"].to_pandas().duplicated(keep="last")))
     return pa.concat_tables([table.filter(pc.invert(pc.is_in(table["image_id"], added["image_id"]))), added])
 
@@ -71,7 +80,7 @@ def fold_journal(folder: Path, fresh: Path) -> None:
     """Put the journal into the index; the new index is written as ``fresh``, on the same disk, and renamed."""
     index, journal = folder / INDEX, folder / JOURNAL
     if _size(journal) or not index.exists():
-        pq.write_table(read_index(folder), fresh)
+        pq.write_table(read_index(folder), fresh, write_page_checksum=True)
         os.replace(fresh, index)
     journal.unlink(missing_ok=True)  # killed before this: the same lines are folded in once more, no harm
 
@@ -85,14 +94,32 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
 
 
-def _journal_tables(lines: Iterable[bytes]) -> Iterator[pa.Table]:
-    rows: list[dict] = []
-    for line in lines:
-        if not line.endswith(b"\n"):
-            break  # cut off in mid-line: that photo has its file and gets its line anew
-        rows.append(json.loads(line))
-        if len(rows) == JOURNAL_LINES:
-            yield pa.Table.from_pylist(rows, schema=INDEX_SCHEMA)
-            rows = []
-    if rows:
-        yield pa.Table.from_pylist(rows, schema=INDEX_SCHEMA)
+def _journal_tables(journal: Path) -> Iterator[pa.Table]:
+    with journal.open("rb") as lines:
+        numbered = ((number, line) for number, line in enumerate(lines, start=1) if line.endswith(b"\n"))
+        # a line without its end was cut off: that photo has its file and gets its line anew
+        while some := list(islice(numbered, JOURNAL_LINES)):
+            try:
+                yield _journal_rows(line for _, line in some)
+            except (ValueError, TypeError, AttributeError, pa.ArrowException):
+                yield pa.concat_tables(_patient_rows(journal, some))
+
+
+def _journal_rows(lines: Iterable[bytes]) -> pa.Table:
+    rows = pa.Table.from_pylist([json.loads(line) for line in lines], schema=INDEX_SCHEMA)
+    if (
+        rows["image_id"].null_count
+        or not pc.all(pc.is_in(rows["status"], pa.array(STATUSES, pa.large_string()))).as_py()
+    ):
+        raise ValueError("no entry of a photo")
+    return rows
+
+
+def _patient_rows(journal: Path, some: list[tuple[int, bytes]]) -> Iterator[pa.Table]:
+    """The same one by one; a damaged line is left out and named: its photo is looked at, or asked for, once more."""
+    yield INDEX_SCHEMA.empty_table()
+    for number, line in some:
+        try:
+            yield _journal_rows([line])
+        except (ValueError, TypeError, AttributeError, pa.ArrowException) as error:
+            warnings.warn(f"{journal}, line {number} is damaged and left out: {error}", stacklevel=2)

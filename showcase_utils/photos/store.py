@@ -29,12 +29,14 @@ import filelock
 import pyarrow as pa
 
 from showcase_utils.config import Download
-from showcase_utils.photos.files import CheckedPhoto, check_photo, quiet_about_large_pictures
+from showcase_utils.photos.files import CheckedPhoto, check_photo, quiet_about_large_pictures, read_photo
 from showcase_utils.photos.folder import PLAIN_NAME, JpegFiles
 from showcase_utils.photos.index import JOURNAL, STATUSES, entries, fold_journal, printable
 from showcase_utils.progress import progress_bar
 
 PENDING = 32  # photos of a folder or tar that are in memory at a time
+MAX_HEADER = 1 << 20  # of a tar's headers that hold long names
+LONG_HEADERS = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE)
 SUFFIXES = (".jpg", ".jpeg", ".png")  # of photos that are taken over, in any letter case
 
 
@@ -53,6 +55,13 @@ class PhotoStore:
             self._lock.acquire(timeout=0)
         except filelock.Timeout:
             raise ValueError(f"{self.folder}: another process is writing photos here: wait until it is done") from None
+        try:
+            self._open()
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _open(self) -> None:
         self._unfinished = self.folder / ".unfinished"
         shutil.rmtree(self._unfinished, ignore_errors=True)
         self._unfinished.mkdir()
@@ -187,8 +196,10 @@ class PhotoStore:
 
     def _jobs_of_tar(self, source: Path, limits: Download) -> Iterator[tuple[str, Callable[[], CheckedPhoto]]]:
         try:
-            with tarfile.open(source, "r|*") as tar:  # a stream: 100 GB are read once, and only to the next photo
-                for member in tar:
+            # a stream: 100 GB are read once, and only to the next photo
+            with tarfile.open(source, "r|*", tarinfo=_Header) as tar:
+                for member in iter(tar.next, None):
+                    tar.members.clear()  # type: ignore[attr-defined]  # else it keeps all headers
                     if member.isdir():
                         continue
                     image_id, problem = _id_of_member(member)
@@ -213,9 +224,8 @@ class PhotoStore:
     def _take_file(self, image_id: str, path: Path, limits: Download) -> CheckedPhoto:
         if not PLAIN_NAME.fullmatch(image_id):
             return CheckedPhoto("refused", note="not a plain name")
-        if path.stat().st_size > limits.max_bytes:
-            return CheckedPhoto("too large", note=f"{path.stat().st_size} bytes")
-        return self._take(image_id, path.read_bytes(), limits, path)
+        content = read_photo(path, limits.max_bytes)
+        return content if isinstance(content, CheckedPhoto) else self._take(image_id, content, limits, path)
 
     def _take(self, image_id: str, content: bytes, limits: Download, path: Path | None = None) -> CheckedPhoto:
         own = path == self.path(image_id)
@@ -225,7 +235,7 @@ class PhotoStore:
         if checked.content is not content or path is None:
             self.keep(image_id, checked.content)
         else:
-            self._link(path, image_id)
+            self._link(Path(os.path.realpath(path)), image_id)  # a link of a link would end with what it points to
         return checked.without_content()
 
     def _link(self, path: Path, image_id: str) -> None:
@@ -262,6 +272,23 @@ class PhotoStore:
 
     def _fold_journal(self) -> None:
         fold_journal(self.folder, self._unfinished / "index.part")
+
+
+class _Header(tarfile.TarInfo):
+    """A tar's header; one that is damaged is an error, not the tar's end, and a long one is not read into memory."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Header:
+        try:
+            header = super().frombuf(buf, encoding, errors)
+        except (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError) as error:  # type: ignore[attr-defined]
+            raise tarfile.ReadError(str(error)) from None
+        if header.type == tarfile.GNUTYPE_SPARSE or header.type in LONG_HEADERS and header.size > MAX_HEADER:
+            raise tarfile.ReadError(f"a header of {header.size} bytes" if header.size else "a sparse file")
+        return header
+
+    def _proc_gnusparse_10(self, *_: object) -> None:
+        raise tarfile.ReadError("a sparse file")  # its list of holes may be of any length
 
 
 def _id_of_member(member: tarfile.TarInfo) -> tuple[str, str]:
