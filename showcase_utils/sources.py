@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -23,26 +23,26 @@ def code_digests(modules: Iterable[str]) -> dict[str, str]:
     waiting = list(modules)
     while waiting:
         name = waiting.pop()
-        path = _path(name)
-        if path is None or name in found or name.split(".")[1:2] and name.split(".")[1] in GROUND:
+        if name in found or name.split(".")[1:2] and name.split(".")[1] in GROUND:
             continue
-        found[name], imports = _read(path)
-        waiting += imports
+        if path := _path(name):
+            found[name], imports = _read(path)
+            waiting += imports
     return dict(sorted(found.items()))
 
 
 def imported_modules(source: str) -> list[str]:
     """The modules of ours that some code imports, for the cells of a notebook."""
-    return list(_imports(ast.parse(source), ()))
+    return _imports(ast.walk(ast.parse(source)), ())
 
 
 @cache
 def _read(path: Path) -> tuple[str, tuple[str, ...]]:
     text = path.read_text(encoding="utf-8")
-    tree = ast.parse(text)
+    nodes = list(ast.walk(ast.parse(text)))
     package = path.relative_to(PACKAGE.parent).with_suffix("").parts[:-1]
-    code = hashlib.sha256("\n".join(_code_lines(text, tree)).encode()).hexdigest()[:16]
-    return code, tuple(_imports(tree, package))
+    code = hashlib.sha256("\n".join(_code_lines(text, nodes)).encode()).hexdigest()[:16]
+    return code, tuple(name for name in dict.fromkeys(_imports(nodes, package)) if _path(name))
 
 
 def _path(name: str) -> Path | None:
@@ -53,21 +53,22 @@ def _path(name: str) -> Path | None:
     return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
 
 
-def _imports(tree: ast.AST, package: tuple[str, ...]) -> Iterator[str]:
-    for node in ast.walk(tree):
+def _imports(nodes: Iterable[ast.AST], package: tuple[str, ...]) -> list[str]:
+    found: list[str] = []
+    for node in nodes:
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             above = package[: len(package) - node.level + 1] if node.level else ()
             base = ".".join([*above, *([node.module] if node.module else [])])
-            yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)  # a name of the module, or a module itself
+            found += [base, *(f"{base}.{alias.name}" for alias in node.names)]  # a name of it, or a module itself
+    return found
 
 
-def _code_lines(text: str, tree: ast.AST) -> list[str]:
+def _code_lines(text: str, nodes: Iterable[ast.AST]) -> list[str]:
     """The lines that do something; the same on every version of Python, as a dump of the tree would not be."""
     prose: set[int] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.body:
             first = node.body[0]
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):

@@ -124,3 +124,16 @@ def test_what_an_extra_brings_is_imported_where_it_is_used(extra):
         if not {name, room(name)} & EXTRAS[extra]:
             found = {imported.split(".")[0] for imported in imports_of(name, at_import)}
             assert not found & set(extra.split()), f"{name} cannot be imported without {found & set(extra.split())}"
+
+
+def test_importing_the_product_brings_no_library_that_takes_seconds():
+    """`showcase explain` needs PyTorch; whatever else is heavy is imported by the function that needs it."""
+    seen, waiting = set(), ["showcase"]
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.add(name)
+            waiting += ours(name, at_import)
+    found = {imported.split(".")[0] for name in seen for imported in imports_of(name, at_import)}
+    assert "generation.telling" in seen and "torch" in found
+    assert not found & set("transformers sklearn scipy open_clip torchvision accelerate spacy matplotlib".split())

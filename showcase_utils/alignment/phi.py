@@ -20,7 +20,6 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
-from sklearn.metrics import precision_recall_curve, roc_auc_score
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -159,6 +158,8 @@ def train_alignment(
     Returns Φ and its history: epoch, train_loss, val_loss, val_auc. Raises ``ValueError`` when train or val lacks a
     class.
     """
+    from sklearn.metrics import roc_auc_score  # a second, which reading a trained Φ need not take
+
     for name, pairs in (("train", train), ("validation", val)):
         if len(np.unique(pairs.label)) < 2:
             raise ValueError(f"the {name} pairs are all of one class: annotate more reviews")
@@ -192,6 +193,8 @@ def train_alignment(
 
 def best_threshold(label: NDArray[np.int64], confidence: Floats) -> float:
     """The confidence from which on calling a pair positive gives the highest F1; the highest such one in a tie."""
+    from sklearn.metrics import precision_recall_curve
+
     precision, recall, thresholds = precision_recall_curve(label, confidence)
     f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
     return float(thresholds[len(thresholds) - 1 - int(np.argmax(f1[:-1][::-1]))])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from showcase_utils.generation.dataset import FeatureMap
+if TYPE_CHECKING:
+    from showcase_utils.generation.dataset import FeatureMap
 
 Floats = NDArray[np.float32]
 

@@ -11,26 +11,28 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.feature_extraction.text import HashingVectorizer
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from showcase_utils.alignment.phi import Phi
 from showcase_utils.config import Telling
 from showcase_utils.data.sentences import split_sentences
-from showcase_utils.generation.decoding import write_texts
 from showcase_utils.generation.quotes import Quotes
-from showcase_utils.generation.tone import Tone
+from showcase_utils.generation.tone import Tone, manner
+
+if TYPE_CHECKING:  # a second to import, which quotes alone do not need
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    Generator = tuple[PreTrainedModel, PreTrainedTokenizerBase] | None
 
 Floats = NDArray[np.float32]
 Encode = Callable[[Sequence[str]], Floats]
 ALL = -1  # in place of a photo's number: written beside all of them
 BATCH = 64
-_LETTERS = HashingVectorizer(analyzer="char_wb", ngram_range=(2, 4), n_features=2**15, alternate_sign=False)
 
 
 @dataclass(frozen=True)
@@ -92,21 +94,31 @@ class Teller:
 
     def __init__(
         self,
-        model: PreTrainedModel | None,
-        tokenizer: PreTrainedTokenizerBase | None,
+        load: Callable[[], Generator],
         quotes: Quotes,
         tone: Tone,
         phi: Phi,
         encode: Encode,
         settings: Telling,
     ):
-        """``encode`` gives the CLIP features of texts, (n, d), in the space of the photos'.
+        """``load`` gives the generator with its tokenizer when it is first asked; where it gives None, all is quoted.
 
-        Without a model there are quotes alone.
+        ``encode`` gives the CLIP features of texts, (n, d), in the space of the photos'.
         """
-        self.model, self.tokenizer, self.quotes = model.eval() if model else None, tokenizer, quotes
+        self._load, self.quotes = load, quotes
         self.tone, self.phi, self.encode, self.settings = tone, phi, encode, settings
         self._coolest = tone.coolest(quotes.sentences["text"].tolist(), settings.tone)
+
+    @cached_property
+    def generator(self) -> Generator:
+        return self._load()
+
+    def features(self, texts: Sequence[str]) -> Floats:
+        """CLIP features of texts, (n, d); those of quotes are known."""
+        known = self.quotes.features
+        if new := [text for text in dict.fromkeys(texts) if text not in known]:
+            known = known | dict(zip(new, self.encode(new), strict=True))
+        return np.stack([known[text] for text in texts]) if len(texts) else np.zeros((0, 0), np.float32)
 
     def tell(self, requests: Sequence[Request], seed: int = 0) -> list[list[Told]]:
         """The sentences of each showcase, in the order of its photos; none where nothing is borne out.
@@ -119,6 +131,8 @@ class Teller:
             return [self.choose(pool, self.settings) for pool in self.offer(requests, seed)]
         told = [self.choose(pool, self.settings) for pool in self.offer(requests, seed, ("retrieval",))]
         short = [number for number, found in enumerate(told) if len(found) < len(requests[number].photos)]
+        if not short:
+            return told
         for number, pool in zip(short, self.offer([requests[number] for number in short], seed), strict=True):
             told[number] = self.choose(pool, self.settings)
         return told
@@ -130,18 +144,15 @@ class Teller:
         offered: list[list[Candidate]] = [[] for _ in requests]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            for writer, strategy in self._strategies().items():
-                if writer in asked:
-                    self._write(requests, offered, writer, strategy)
+            for writer, strategy in self._strategies(asked).items():
+                self._write(requests, offered, writer, strategy)
         if "retrieval" in asked:
             for request, candidates in zip(requests, offered, strict=True):
                 for number, photo in enumerate(request.photos):
                     for text, nearness in self.quotes.nearest(photo, self.settings.quotes, request.place).items():
                         candidates.append(Candidate(text, "retrieval", number, nearness))
         every = list(dict.fromkeys(candidate.text for candidates in offered for candidate in candidates))
-        features = {text: self.quotes.features[text] for text in every if text in self.quotes.features}
-        if written := [text for text in every if text not in features]:
-            features |= dict(zip(written, self.encode(written), strict=True))
+        features = dict(zip(every, self.features(every), strict=True))
         tones = dict(zip(every, self.tone.score(every), strict=True))
         return [self._judged(*pair, features, tones) for pair in zip(requests, offered, strict=True)]
 
@@ -182,21 +193,22 @@ class Teller:
             silent[photo] = False
             free &= pool.rows @ pool.rows[best] < settings.same
 
-    def _strategies(self) -> dict[str, dict[str, Any]]:
-        chosen = self.settings
-        if self.model is None:
-            return {}
+    def _strategies(self, asked: Sequence[str]) -> dict[str, dict[str, Any]]:
         ways: dict[str, dict[str, Any]] = {
             "greedy": {},
             "beam": {"num_beams": 4},
-            "sample": {"do_sample": True, "top_p": chosen.top_p, "num_return_sequences": chosen.samples},
+            "sample": {"do_sample": True, "top_p": self.settings.top_p, "num_return_sequences": self.settings.samples},
         }
-        return {writer: way for writer, way in ways.items() if writer in chosen.writers}
+        return {writer: way for writer, way in ways.items() if writer in asked}
 
     def _write(
         self, requests: Sequence[Request], offered: list[list[Candidate]], writer: str, strategy: dict[str, Any]
     ) -> None:
         """Adds what the generator writes beside all photos, and with ``each_photo`` beside every one alone."""
+        if self.generator is None:
+            return
+        from showcase_utils.generation.decoding import write_texts
+
         samples: list[dict[str, Any]] = []
         owners: list[tuple[int, int]] = []
         for number, request in enumerate(requests):
@@ -210,7 +222,7 @@ class Teller:
         copies = strategy.get("num_return_sequences", 1)
         for start in range(0, len(order), BATCH):
             part = order[start : start + BATCH]
-            texts = write_texts(self.model, self.tokenizer, [samples[row] for row in part], **strategy)
+            texts = write_texts(*self.generator, [samples[row] for row in part], **strategy)
             for index, sentences in enumerate(split_sentences(texts)):
                 number, about = owners[part[index // copies]]
                 offered[number] += [Candidate(sentence, writer, about) for sentence in sentences]
@@ -231,14 +243,6 @@ class Teller:
 def text_of(told: Sequence[Told]) -> str:
     """The sentences as one text."""
     return " ".join(sentence.sentence for sentence in told)
-
-
-def manner(texts: Sequence[str], past: Sequence[str]) -> NDArray[np.float64]:
-    """How much each text is in the manner of the past ones: the cosine of their counts of letter groups, (n,)."""
-    if not texts or not past:
-        return np.zeros(len(texts))
-    own = np.asarray(_LETTERS.transform([text.lower() for text in past]).mean(axis=0))[0]
-    return np.asarray(_LETTERS.transform(texts) @ own) / max(float(np.linalg.norm(own)), 1e-12)
 
 
 def _asked(candidate: Candidate, settings: Telling) -> bool:

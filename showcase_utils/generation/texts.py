@@ -14,7 +14,7 @@ import pandas as pd
 
 from showcase_utils.alignment.frames import load_scores
 from showcase_utils.alignment.phi import load_phi
-from showcase_utils.artifacts import BuildContext, Stages
+from showcase_utils.artifacts import BuildContext
 from showcase_utils.config import Telling
 from showcase_utils.data.frames import load_s1
 from showcase_utils.encoding.clip import load_clip
@@ -24,13 +24,14 @@ from showcase_utils.generation.corpus import ShowcaseCorpus, open_corpus
 from showcase_utils.generation.dataset import ShowcaseDataset
 from showcase_utils.generation.decoding import generate_texts
 from showcase_utils.generation.gpt2 import load_tokenizer
-from showcase_utils.generation.quotes import Quotes, quotable
-from showcase_utils.generation.systems import SYSTEMS, find_system
-from showcase_utils.generation.telling import Encode, Request, Teller, text_of
+from showcase_utils.generation.opening import QUOTES, TONE, read_teller
+from showcase_utils.generation.quotes import quotable
+from showcase_utils.generation.systems import find_system
+from showcase_utils.generation.telling import Request, Teller, text_of
 from showcase_utils.generation.tone import Tone
-from showcase_utils.generation.training import load_system, training_records
+from showcase_utils.generation.training import load_system
 
-TEXTS, TOLD, QUOTES, TONE = "texts.parquet", "told.parquet", "quotes.parquet", "tone.parquet"
+TEXTS, TOLD = "texts.parquet", "told.parquet"
 # Each step takes over more of the section ``telling``: title, keys.
 LADDER: dict[str, tuple[str, tuple[str, ...]]] = {
     "told_supported": ("Several drafts, what Φ supports", ("system", "samples", "top_p", "support", "same")),
@@ -61,7 +62,7 @@ def build_texts(context: BuildContext) -> None:
     open_features(context).photos.check(clip.fingerprint)
     parts, told = [pd.read_parquet(context.out / TEXTS)], []
     for seed in (settings.seed + seed for seed in settings.generation.seeds):
-        teller = _teller(context, context.out, clip.encode_texts, seed)
+        teller = read_teller(context, context.out, clip.encode_texts, seed)
         for name, texts, sentences in tell_all(teller, corpus, seed):
             parts.append(texts.assign(system=name))
             told.append(sentences.assign(system=name))
@@ -98,17 +99,6 @@ def write_all_texts(
     pd.concat([pd.read_parquet(part) for part in parts], ignore_index=True).to_parquet(out / TEXTS, index=False)
     for part in parts:
         part.unlink()
-
-
-def open_teller(stages: Stages, encode: Encode, seed: int | None = None, system: str = "") -> Teller:
-    """The teller of a run, as its settings want it: for whoever has photos and a user.
-
-    ``encode`` gives CLIP features of texts. ``system`` takes the place of ``telling.system``; ``seed`` is that of a
-    generator, by default the first. Raises ``StaleStage`` that names the notebook to run, ``FileNotFoundError`` for a
-    system that was not trained.
-    """
-    first = stages.settings.seed + stages.settings.generation.seeds[0]
-    return _teller(stages, stages.path("texts"), encode, first if seed is None else seed, system)
 
 
 def tell_all(teller: Teller, corpus: ShowcaseCorpus, seed: int) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
@@ -155,18 +145,6 @@ def requests_of(corpus: ShowcaseCorpus, dataset: ShowcaseDataset) -> list[Reques
     ]
 
 
-def telling_system(generation: Path, settings: Telling, seed: int) -> str:
-    """The generator that a teller uses: the settings', or of those that see photos the one with the lowest L_CE.
-
-    On validation, with true photos. Empty where no such system was trained.
-    """
-    if settings.system:
-        return settings.system
-    records = [record for record in training_records(generation) if record["seed"] == seed]
-    seeing = [r for r in records if not SYSTEMS[r["system"]].baseline and SYSTEMS[r["system"]].modalities != "text"]
-    return min(seeing, key=lambda record: record["val_ce"])["system"] if seeing else ""
-
-
 def _prepare_teller(context: BuildContext) -> None:
     """Writes the sentences that may be quoted, and the tone that training reviews teach."""
     s1, sentences = load_s1(context), load_sentences(context)
@@ -174,12 +152,3 @@ def _prepare_teller(context: BuildContext) -> None:
     quotable(sentences, load_scores(context), s1, phi.threshold, settings.stars).to_parquet(context.out / QUOTES)
     rated = sentences.merge(s1.loc[s1["split"] == "train", ["review_id", "rating"]], on="review_id")
     Tone.fit(rated["text"].str.lower(), rated["rating"]).save(context.out / TONE)
-
-
-def _teller(stages: Stages, texts: Path, encode: Encode, seed: int, system: str = "") -> Teller:
-    features, settings, generation = open_features(stages), stages.settings.telling, stages.path("generation")
-    name = system or telling_system(generation, settings, seed)
-    folder = generation / f"{name}-{seed}"
-    model, tokenizer = (load_system(folder), load_tokenizer(folder)) if name else (None, None)
-    quotes = Quotes.gather(pd.read_parquet(texts / QUOTES), features.photos, features.sentences)
-    return Teller(model, tokenizer, quotes, Tone.load(texts / TONE), load_phi(stages), encode, settings)

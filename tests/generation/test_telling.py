@@ -9,7 +9,7 @@ import torch
 
 from showcase_utils.config import Telling
 from showcase_utils.generation.quotes import Quotes
-from showcase_utils.generation.telling import ALL, Candidate, Pool, Request, Teller, manner, text_of
+from showcase_utils.generation.telling import ALL, Candidate, Pool, Request, Teller, text_of
 from showcase_utils.generation.tone import Tone
 from tests.generation.conftest import DIM, Store
 
@@ -36,8 +36,8 @@ def _encode(texts):
     return np.stack([row / np.linalg.norm(row) for row in rows]).astype(np.float32)
 
 
-def _teller(model=None, tokenizer=None, settings=PLAIN, **changes):
-    return Teller(model, tokenizer, _quotes(), EVEN, Cosine(), _encode, settings.model_copy(update=changes))
+def _teller(generator=None, settings=PLAIN, **changes):
+    return Teller(lambda: generator, _quotes(), EVEN, Cosine(), _encode, settings.model_copy(update=changes))
 
 
 def _pool(support, about=None, rows=None, **judged):
@@ -97,9 +97,10 @@ def test_with_quotes_first_the_generator_speaks_only_where_they_are_silent():
 def test_the_generator_is_not_run_where_quotes_say_all(monkeypatch):
     calls = []
     teller, photos = _teller(writers=("greedy", "retrieval"), quotes_first=True), _quotes().photos
-    monkeypatch.setattr(teller, "_strategies", lambda: {"greedy": {}})
     monkeypatch.setattr(teller, "_write", lambda requests, offered, writer, way: calls.append(len(requests)))
     other, nothing = np.roll(photos, 1, axis=1), np.zeros((0, DIM), np.float32)
+    teller.tell([Request(photos, nothing)])
+    assert not calls and "generator" not in vars(teller)  # nor was it loaded
     told = teller.tell([Request(photos, nothing), Request(other, nothing), Request(photos, nothing)])
     assert [len(found) for found in told] == [2, 0, 2] and calls == [1]
 
@@ -125,11 +126,6 @@ def test_writers_that_are_not_asked_have_no_say():
     assert _chosen(pool, writers=("retrieval",)) == []
 
 
-def test_manner_is_of_the_past_texts():
-    values = manner(["the ramen was great!!", "one might recommend the soup"], ["PIZZA was great!!", "so great!!"])
-    assert values[0] > values[1] > 0 and manner(["good"], [])[0] == 0 and len(manner([], ["good"])) == 0
-
-
 def test_quotes_need_no_generator_and_give_their_evidence():
     teller, photos = _teller(writers=("retrieval",)), _quotes().photos
     nothing = np.zeros((0, DIM), np.float32)
@@ -146,7 +142,7 @@ def test_generated_sentences_are_of_their_sets_of_photos_and_seeded(trained):
     model, tokenizer, corpus = trained
     dataset = corpus.dataset("test", "true")
     requests = [Request(dataset.photos[index], dataset.history[index]) for index in (0, 1, 2)]
-    teller = _teller(model, tokenizer, writers=("greedy", "sample"), samples=2)
+    teller = _teller((model, tokenizer), writers=("greedy", "sample"), samples=2)
     before = torch.get_rng_state()
     pools, again, other = teller.offer(requests, 1), teller.offer(requests, 1), teller.offer(requests, 2)
     assert torch.equal(torch.get_rng_state(), before)

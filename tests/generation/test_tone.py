@@ -1,8 +1,9 @@
 """What speaks for a place is told apart from what speaks against it, by the stars alone."""
 
 import numpy as np
+from sklearn.feature_extraction.text import HashingVectorizer
 
-from showcase_utils.generation.tone import Tone
+from showcase_utils.generation.tone import Tone, manner
 
 KIND, COLD = ["the {} was lovely", "we loved the {}"], ["the {} was bland", "we sent the {} back"]
 DISHES = ["ramen", "pizza", "pho", "curry", "soup"]
@@ -43,3 +44,12 @@ def test_weights_are_kept(tmp_path):
     tone.save(tmp_path / "tone.parquet")
     sentences = _sentences(KIND) + _sentences(COLD)
     np.testing.assert_allclose(Tone.load(tmp_path / "tone.parquet").score(sentences), tone.score(sentences))
+
+
+def test_manner_is_of_the_past_texts():
+    texts, past = ["the ramen was great!!", "one might recommend a soup"], ["PIZZA was great!!", "so great!!"]
+    values = manner(texts, past)
+    assert values[0] > values[1] > 0 and manner(["good"], [])[0] == 0 and len(manner([], ["good"])) == 0
+    letters = HashingVectorizer(analyzer="char_wb", ngram_range=(2, 4), alternate_sign=False)
+    own = np.asarray(letters.transform(past).mean(axis=0))[0]
+    np.testing.assert_allclose(values, letters.transform(texts) @ own / np.linalg.norm(own))
