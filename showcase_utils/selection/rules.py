@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -28,11 +27,6 @@ class Ranking:
     alpha: float | Tensor
     sigma: float | Tensor
 
-    @cached_property
-    def similarity(self) -> Tensor:
-        """The kernel S of photos that are all of quality 1, (B, n, n): the same for every θ."""
-        return dpp.kernel(torch.ones_like(self.relevance), self.batch.features, self.alpha, self.sigma)
-
 
 Rule = Callable[[Ranking, int, float], Tensor]  # ranking, k, θ to picks [B, k]
 
@@ -45,8 +39,7 @@ def best(ranking: Ranking, k: int, theta: float) -> Tensor:
 def by_dpp(ranking: Ranking, k: int, theta: float) -> Tensor:
     """Greedy MAP on Diag(q) S Diag(q) with q = e^{a r}; θ = ½ is the kernel that is trained."""
     q = dpp.quality(ranking.relevance, theta)
-    L = q.unsqueeze(-1) * ranking.similarity * q.unsqueeze(-2)
-    return dpp.greedy_map(L, k, ranking.batch.present, check=False)
+    return dpp.greedy_map_of_features(q, ranking.batch.features, ranking.alpha, ranking.sigma, k, ranking.batch.present)
 
 
 def by_mmr(ranking: Ranking, k: int, theta: float) -> Tensor:

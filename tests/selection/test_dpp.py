@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from showcase_utils.selection import dpp
+from showcase_utils.selection import dpp, greedy
 from tests.reference import determinants as reference
 
 
@@ -241,9 +241,53 @@ def test_pools_without_candidates_give_no_picks():
 )
 def test_bad_kernels_are_named(spoil, message):
     L = spoil(torch.eye(3).repeat(2, 1, 1))
-    for call in (lambda: dpp.greedy_map(L, 2), lambda: dpp.log_likelihood(L, torch.zeros(2, 3, dtype=torch.bool))):
+    for call in (dpp.validate, lambda L: dpp.log_likelihood(L, torch.zeros(2, 3, dtype=torch.bool))):
         with pytest.raises(ValueError, match=message):
-            call()
+            call(L)
+
+
+def _entry(b, i, j, value, n=4):
+    """Two kernels of n items, of which one has another number in one place."""
+    L = dpp.kernel(*_random(n, d=8, shape=(2,)), 0.9, 0.5)
+    L[b, i, j] = value
+    return L
+
+
+@pytest.mark.parametrize(
+    ("L", "message"),
+    [
+        (torch.zeros(2, 3, 2), "square"),
+        (_entry(1, 2, 2, torch.nan), r"kernel 1: entry \(2, 2\) is nan"),
+        (_entry(0, 3, 3, torch.inf), r"kernel 0: entry \(3, 3\) is inf"),
+        (torch.ones(4, 4).triu(1) + 2 * torch.eye(4), r"kernel 0: not symmetric, entries \(0, 1\)"),
+        (torch.diag(torch.tensor([1.0, 2.0, -3.0])), "kernel 0: .* -3 is left of item 2 after 2 picks"),
+        (torch.tensor([[2.0, 1.9, 0.0], [1.9, 1.0, 0.0], [0.0, 0.0, 0.5]]), "-0.805 is left of item 1 after 2 picks"),
+    ],
+)
+def test_greedy_map_names_what_it_meets_that_no_kernel_has(L, message):
+    with pytest.raises(ValueError, match=message):
+        dpp.greedy_map(L, 3)
+    with pytest.raises(ValueError, match=message):
+        dpp.greedy_path(L, 3)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("k", [2, 4])
+def test_greedy_map_refuses_a_row_that_is_not_finite(value, k):
+    first = int(dpp.greedy_map(_entry(0, 0, 0, 1.0), 1)[0])
+    with pytest.raises(ValueError, match=rf"kernel 0: entry \({first}, {(first + 1) % 4}\) is"):
+        dpp.greedy_map(_entry(0, first, (first + 1) % 4, value), k)
+
+
+def test_greedy_map_leaves_to_validate_what_it_does_not_meet():
+    L = torch.eye(4)
+    L[0, 0] = L[1, 1] = 9
+    L[2, 3] = L[3, 2] = 5.0  # far from positive semi-definite, in rows that no pick of two needs
+    assert dpp.greedy_map(L, 2).tolist() == [0, 1]
+    with pytest.raises(ValueError, match="eigenvalue is -4"):
+        dpp.validate(L)
+    with pytest.raises(ValueError, match="-24 is left of item 3"):
+        dpp.greedy_map(L, 4)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-9), (torch.float32, 1e-5)])
@@ -274,6 +318,66 @@ def test_padding_may_hold_any_number_and_kernels_are_left_as_they_were():
     present = torch.tensor([True, True, True, False])
     assert dpp.greedy_map(L, 4, present).tolist() == [[0, 1, 2, -1]] * 2
     assert torch.equal(L, before)
+
+
+def test_padding_may_be_nan():
+    L = torch.full((4, 4), torch.nan, dtype=torch.float64)
+    L[:3, :3] = dpp.kernel(*_random(3), 0.9, 0.5)
+    present = torch.tensor([True, True, True, False])
+    assert dpp.greedy_map(L, 4, present).tolist() == [*dpp.greedy_map(L[:3, :3], 3).tolist(), -1]
+
+
+@pytest.mark.parametrize("twins", [False, True])
+def test_features_alone_give_the_picks_of_their_kernel(twins, monkeypatch):
+    quality, features = _random(30, d=6, seed=3, shape=(20,))
+    if twins:
+        features[:, 1::2], quality[:, 1::2] = features[:, ::2], quality[:, ::2]
+    present = torch.rand(20, 30, generator=torch.Generator().manual_seed(1)) < 0.4
+    present[3] = False
+    for alpha in (0.9, 1.0):
+        expected = dpp.greedy_map(dpp.kernel(quality, features, alpha, 0.4), 12, present)
+        assert torch.equal(dpp.greedy_map_of_features(quality, features, alpha, 0.4, 12, present), expected)
+        monkeypatch.setattr(greedy, "NUMBERS", 400)  # two pools at a time
+        assert torch.equal(dpp.greedy_map_of_features(quality, features, alpha, 0.4, 12, present), expected)
+    assert dpp.greedy_map_of_features(quality[0], features[0], 0.9, 0.4, 2).shape == (2,)
+    assert dpp.greedy_map_of_features(quality[:, :0], features[:, :0], 0.9, 0.4, 2).tolist() == [[-1, -1]] * 20
+    with pytest.raises(ValueError, match="k = 0"):
+        dpp.greedy_map_of_features(quality, features, 0.9, 0.4, 0)
+    with pytest.raises(ValueError, match="alpha = 2"):
+        dpp.greedy_map_of_features(quality, features, 2.0, 0.4, 3)
+
+
+def test_numpy_arrays_are_taken_and_given():
+    quality, features = _random(6, shape=(2,))
+    L = dpp.kernel(quality, features, 0.9, 0.5)
+    chosen = torch.zeros(2, 6, dtype=torch.bool)
+    chosen[:, :2] = True
+    for function, tensors in [
+        (dpp.kernel, (quality, features, 0.9, 0.5)),
+        (dpp.quality, (quality, 0.3)),
+        (dpp.validate, (L,)),
+        (dpp.log_det, (L, chosen)),
+        (dpp.log_likelihood, (L, chosen)),
+        (dpp.greedy_map, (L, 3)),
+        (dpp.greedy_path, (L, 3)),
+        (dpp.greedy_map_of_features, (quality, features, 0.9, 0.5, 3)),
+        (dpp.exact_map, (L[0], 2)),
+    ]:
+        arrays = [value.numpy() if isinstance(value, torch.Tensor) else value for value in tensors]
+        for value in arrays:
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)  # as a memory-mapped file is
+        found, expected = function(*arrays), function(*tensors)
+        if expected is None:
+            assert found is None
+            continue
+        for one, other in zip(*(x if isinstance(x, tuple) else (x,) for x in (found, expected)), strict=True):
+            assert isinstance(one, np.ndarray)
+            np.testing.assert_array_equal(one, other.numpy())
+    mixed = dpp.greedy_map(L, 3, present=np.ones((2, 6), dtype=bool))
+    assert isinstance(mixed, torch.Tensor)
+    with pytest.raises(ValueError, match="k = 0"):
+        dpp.greedy_map(L.numpy()[:, ::-1, ::-1], 0)  # strides that run backwards
 
 
 def test_bad_arguments_are_named():
