@@ -2,8 +2,9 @@
 
 A stage is a folder ``ROOT/<profile>/<stage>`` with a ``manifest.json``. It appears under its name only when it is
 whole, and it counts as fresh as long as its recipe is the one that made it: the settings it depends on, the contents
-of its input stages and of outside files, and the code that its builder runs. Nothing in it names a place, so a root
-that is moved still works.
+of its input stages and of outside files, and the code that its builder runs; and its files must be those that were
+written: one whose size or time of change is another is read and compared with its sha256. Nothing in it names a place,
+so a root that is moved still works.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ import filelock
 import platformdirs
 
 from showcase_utils.config import Settings
-from showcase_utils.recipes import MANIFEST, difference, digest, file_digests, recipe_of, versions
+from showcase_utils.recipes import MANIFEST, damage, difference, digest, file_digests, recipe_of, versions, write_json
 from showcase_utils.sources import PACKAGE
 
-FRESH, STALE, OTHER_CODE = "fresh", "stale", "other code"
+FRESH, STALE, OTHER_CODE, DAMAGED = "fresh", "stale", "other code", "damaged"
 
 
 class Stages(Protocol):
@@ -131,8 +132,8 @@ class StaleStage(RuntimeError):
 class Status:
     """How a stage stands, and why.
 
-    ``state`` is fresh, stale, other code, missing or unfinished. ``recipe`` is what would make it now, there where its
-    inputs are fresh.
+    ``state`` is fresh, stale, other code, damaged, missing or unfinished. ``recipe`` is what would make it now, there
+    where its inputs are fresh.
     """
 
     stage: str
@@ -157,6 +158,7 @@ class Artifacts:
         self.settings = settings
         self.root = Path(root).expanduser().resolve() if root else default_root()
         self.folder = self.root / settings.profile
+        self._sound: set[tuple[str, str]] = set()  # stages, with their contents, whose files were looked at
 
     def __repr__(self) -> str:
         return f"Artifacts(profile={self.settings.profile!r})"
@@ -194,13 +196,13 @@ class Artifacts:
                 "stage": stage,
                 "fingerprint": fingerprint,
                 "recipe": status.recipe,
-                "contents": digest({name: row["sha256"] for name, row in files.items()}),
+                "contents": _contents(files),
                 "seconds": round(time.perf_counter() - started, 3),
                 "device": _device_name(self.settings.device),
                 "versions": versions(),
                 "files": files,
             }
-            _write_json(work / MANIFEST, manifest)
+            write_json(work / MANIFEST, manifest)
             _swap(work, final)
             return final
 
@@ -221,9 +223,10 @@ class Artifacts:
         """The stages of this run in order; the demo world is none of them when the data are files."""
         return [name for name in STAGES if name != "world" or self.settings.data.source == "demo"]
 
-    def statuses(self, last: str = "") -> dict[str, Status]:
+    def statuses(self, last: str = "", verify: bool = False) -> dict[str, Status]:
         """How every stage stands (or those that ``last`` depends on, and itself), in order, in one pass.
 
+        ``verify``: every file is read, also one whose size and time of change are those that it was written with.
         Raises ``KeyError`` for a stage that this run does not have.
         """
         found: dict[str, Status] = {}
@@ -232,7 +235,7 @@ class Artifacts:
         wanted = self._above(last) if last else set(self.stages())
         for name in self.stages():
             if name in wanted:
-                found[name] = self._status(name, found)
+                found[name] = self._status(name, found, verify)
         return found
 
     def accept(self, stage: str) -> None:
@@ -244,7 +247,7 @@ class Artifacts:
         if status.state not in {FRESH, OTHER_CODE}:
             raise StaleStage(f"stage '{stage}' is {status.state} ({status.why}): only what other code made is accepted")
         path = self.folder / stage / MANIFEST
-        _write_json(path, status.manifest | {"recipe": status.recipe, "fingerprint": digest(status.recipe)})
+        write_json(path, status.manifest | {"recipe": status.recipe, "fingerprint": digest(status.recipe)})
 
     def forget(self, stage: str) -> None:
         """Removes a stage, finished or not, so that the next run makes it anew."""
@@ -271,18 +274,21 @@ class Artifacts:
             )
         return statuses[stage]
 
-    def _status(self, stage: str, above: Mapping[str, Status]) -> Status:
+    def _status(self, stage: str, above: Mapping[str, Status], verify: bool = False) -> Status:
         manifest = self._manifest(stage)
         behind = next((name for name in self._inputs(stage) if above[name].state != FRESH), None)
         why = f"its input '{behind}' is {above[behind].state}" if behind else ""
         recipe = None if behind else self._recipe(stage, above)
+        if manifest is None:
+            return Status(stage, DAMAGED, f"{MANIFEST} is not what was written", recipe=recipe)
         if not manifest:
             unfinished = any((self.folder / ".unfinished").glob(f"{stage}-*"))
             return Status(stage, "unfinished" if unfinished else "missing", recipe=recipe)
         if recipe is None:
             return Status(stage, STALE, why, manifest)
         if manifest["fingerprint"] == digest(recipe):
-            return Status(stage, FRESH, "", manifest, recipe)
+            why = self._damage(stage, manifest, verify)
+            return Status(stage, DAMAGED if why else FRESH, why, manifest, recipe)
         state = OTHER_CODE if manifest["recipe"] | {"code": 0} == recipe | {"code": 0} else STALE
         return Status(stage, state, difference(manifest["recipe"], recipe), manifest, recipe)
 
@@ -299,11 +305,24 @@ class Artifacts:
         """A stage and all that it depends on."""
         return {stage}.union(*(self._above(name) for name in self._inputs(stage)))
 
-    def _manifest(self, stage: str) -> dict[str, Any]:
+    def _manifest(self, stage: str) -> dict[str, Any] | None:
+        """The manifest, empty where there is none; ``None``: it is damaged."""
         try:
-            return json.loads((self.folder / stage / MANIFEST).read_text(encoding="utf-8"))
+            manifest = json.loads((self.folder / stage / MANIFEST).read_bytes())
+            sizes = [row["bytes"] for row in manifest["files"].values()]
+            whole = manifest["contents"] == _contents(manifest["files"]) and set(map(type, sizes)) <= {int}
         except FileNotFoundError:
             return {}
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return None
+        return manifest if whole and manifest.keys() >= {"fingerprint", "recipe"} else None
+
+    def _damage(self, stage: str, manifest: Mapping[str, Any], verify: bool) -> str:
+        look = (stage, manifest["contents"])
+        why = "" if look in self._sound and not verify else damage(self.folder / stage, manifest["files"], verify)
+        if not why:
+            self._sound.add(look)
+        return why
 
 
 def default_root() -> Path:
@@ -327,10 +346,8 @@ def _device_name(name: str) -> str:
     return str(resolve_device(name))
 
 
-def _write_json(path: Path, value: Any) -> None:
-    half = path.with_name(f".{path.name}.new")
-    half.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    os.replace(half, path)
+def _contents(files: Mapping[str, Mapping[str, Any]]) -> str:
+    return digest({name: row["sha256"] for name, row in files.items()})
 
 
 def _swap(work: Path, final: Path) -> None:

@@ -132,10 +132,15 @@ def train(profile: Profile = "demo", overrides: Overrides = None, artifacts: Roo
 
 
 @app.command()
-def status(profile: Profile = "demo", overrides: Overrides = None, artifacts: Root = "") -> None:
-    """Show each stage: fresh, stale (and why), made by other code, unfinished or missing; seconds, size, device."""
+def status(
+    profile: Profile = "demo",
+    overrides: Overrides = None,
+    artifacts: Root = "",
+    verify: Annotated[bool, typer.Option("--verify", help="Read every file and compare its sha256.")] = False,
+) -> None:
+    """Show each stage: fresh, stale (and why), made by other code, damaged, unfinished or missing; seconds, size."""
     store = Artifacts(load_settings(profile, overrides or []), artifacts)
-    console.print(_stage_table(store))
+    console.print(_stage_table(store, verify))
     if line := last_line(store.folder / PROGRESS):
         console.print(f"running    {line}")
     console.print(f"artifacts  {store.folder}")
@@ -487,7 +492,7 @@ def backbones(
     train_backbones(output, seed=seed, max_steps=steps)
 
 
-def _stage_table(store: Artifacts) -> Table:
+def _stage_table(store: Artifacts, verify: bool = False) -> Table:
     table = Table(box=None, pad_edge=False)
     for column in ("stage", "made by", "state"):
         table.add_column(column)
@@ -495,7 +500,7 @@ def _stage_table(store: Artifacts) -> Table:
         table.add_column(column, justify="right")
     table.add_column("device")
     table.add_column("why")
-    for row in store.statuses().values():
+    for row in store.statuses(verify=verify).values():
         seconds, device = row.manifest.get("seconds"), row.manifest.get("device")
         table.add_row(
             row.stage,

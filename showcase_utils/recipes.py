@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import os
 import platform
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from showcase_utils.sources import PACKAGE, code_digests
 BACKBONES = PACKAGE / "backbones"
 MANIFEST = "manifest.json"
 TIMING = "timing.json"  # files of this name hold seconds, so they differ from run to run and stay out of digests
+LOOKED, SEAL = ".looked.json", "seal.json"  # what ``damage`` remembers, and what ``seal`` writes
 PHOTO_INDEX = ("index.parquet", "journal.jsonl")  # where a folder of photos has them, they say what is in it
 
 
@@ -77,14 +80,66 @@ def digest(value: Any) -> str:
 
 
 def file_digests(folder: Path) -> dict[str, dict[str, Any]]:
-    """``bytes`` and ``sha256`` of every file in a folder, but manifest and timing, by relative path."""
+    """``bytes`` and ``sha256`` of every file in a folder, but those about the stage itself, by relative path."""
     rows = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name not in {MANIFEST, TIMING}:
-            with path.open("rb") as file:
-                sha = hashlib.file_digest(file, "sha256").hexdigest()
-            rows[path.relative_to(folder).as_posix()] = {"bytes": path.stat().st_size, "sha256": sha}
+        if path.is_file() and path.name not in {MANIFEST, TIMING, LOOKED}:
+            rows[path.relative_to(folder).as_posix()] = {"bytes": path.stat().st_size, "sha256": _sha256(path)}
     return rows
+
+
+def damage(folder: Path, files: Mapping[str, Mapping[str, Any]], thorough: bool = False) -> str:
+    """Which of the ``file_digests`` of a folder do not hold any more, in words; empty: all do.
+
+    A file of the size and time of change that it had when its digest was last right is not read, unless ``thorough``.
+    """
+    looked, now, wrong = _read_json(folder / LOOKED), {}, []
+    for name, row in files.items():
+        path = folder / name
+        if not path.is_file():
+            wrong.append(f"{name} is gone")
+            continue
+        mark = [path.stat().st_size, path.stat().st_mtime_ns]
+        if (thorough or looked.get(name) != mark) and (mark[0] != row["bytes"] or _sha256(path) != row["sha256"]):
+            wrong.append(f"{name} is not what was written")
+        else:
+            now[name] = mark
+    if not wrong and now != looked:
+        with suppress(OSError):  # somebody else's folder: then its files are read each time
+            write_json(folder / LOOKED, now)
+    return "; ".join(wrong[:3]) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
+
+
+def seal(folder: Path) -> None:
+    """Says of a folder inside a stage that is being made that it is whole, and what its files are."""
+    write_json(folder / SEAL, {name: row for name, row in file_digests(folder).items() if "/" not in name})
+
+
+def is_intact(folder: Path) -> bool:
+    """Whether a folder was sealed, and still is what it was then."""
+    files = _read_json(folder / SEAL)
+    return bool(files) and not damage(folder, files, thorough=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a file of JSON, all of it or nothing."""
+    half = path.with_name(f".{path.name}.new")
+    half.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    os.replace(half, path)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """An object; an empty one where there is none, or one that is damaged."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _stat(path: str | None) -> list[Any]:

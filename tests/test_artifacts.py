@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -338,3 +339,54 @@ def test_advice_for_a_profile_file_can_be_pasted(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(StaleStage, match=f"--profile {tmp_path / 'mine.yaml'} "):
         Artifacts(load_settings("mine.yaml"), tmp_path).path("world")
+
+
+@pytest.mark.parametrize("name", ["file.txt", MANIFEST])
+@pytest.mark.parametrize("bit", [0, 3, 7])
+def test_a_flipped_bit_is_seen_before_the_stage_is_read_and_made_good(tmp_path, name, bit):
+    artifacts = store(tmp_path)
+    make_up_to(artifacts, "data", "text")
+    path = tmp_path / "smoke" / "world" / name
+    content = path.read_bytes()
+    begin = content.index(b"sha256") + 12 if name == MANIFEST else 1
+    path.write_bytes(content[:begin] + bytes([content[begin] ^ 1 << bit]) + content[begin + 1 :])
+    assert status(store(tmp_path), "world").state == "damaged"
+    with pytest.raises(StaleStage, match=f"stage 'world'.* is damaged.*{name} is not what was written"):
+        store(tmp_path).path("data")
+    store(tmp_path).make("world", writer("text-world"))
+    assert status(store(tmp_path), "data").state == "fresh"
+
+
+def test_a_bit_that_flips_on_the_disk_is_found_on_request(tmp_path):
+    """The time of change does not tell of it, and reading all files at every look would take too long."""
+    path = store(tmp_path).make("world", writer("text")) / "file.txt"
+    assert status(store(tmp_path), "world").state == "fresh"
+    before = path.stat()
+    path.write_text("tixt")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert status(store(tmp_path), "world").state == "fresh"
+    assert store(tmp_path).statuses(verify=True)["world"].why == "file.txt is not what was written"
+
+
+def test_files_are_read_once_and_again_where_they_moved(tmp_path, monkeypatch):
+    read = []
+    digest_of = recipes._sha256
+    monkeypatch.setattr(recipes, "_sha256", lambda path: (read.append(path.name), digest_of(path))[1])
+    store(tmp_path / "a").make("world", write)
+    for _ in range(3):
+        assert status(store(tmp_path / "a"), "world").state == "fresh"
+    assert read.count("file.txt") == 2, "when it was made, and at the first look"
+    shutil.copytree(tmp_path / "a", tmp_path / "b", copy_function=shutil.copyfile)  # with other times
+    assert status(store(tmp_path / "b"), "world").state == "fresh"
+    assert read.count("file.txt") == 3
+    (tmp_path / "b/smoke/world/file.txt").unlink()
+    assert status(store(tmp_path / "b"), "world").why == "file.txt is gone"
+
+
+def test_a_sealed_folder_tells_whether_it_is_still_what_it_was(tmp_path):
+    assert not recipes.is_intact(tmp_path)
+    (tmp_path / "weights").write_bytes(bytes(100))
+    recipes.seal(tmp_path)
+    assert recipes.is_intact(tmp_path)
+    (tmp_path / "weights").write_bytes(bytes(99) + b"1")
+    assert not recipes.is_intact(tmp_path)

@@ -157,7 +157,7 @@ def test_the_line_of_a_run_shows_what_a_bar_says_as_it_is(capsys):
     ],
 )
 def test_errors_anywhere_in_a_command_are_a_sentence(invoke, monkeypatch, error, words):
-    def fail(self, last=""):
+    def fail(self, **unused):
         raise error
 
     monkeypatch.setattr(Artifacts, "statuses", fail)
