@@ -17,7 +17,11 @@ from torch.nn import functional as F
 
 
 def cross_modal_contrastive(
-    visual: Tensor, target: Tensor, swapped: Tensor, temperature: float, has_swapped: Tensor | None = None
+    visual: Tensor,
+    target: Tensor,
+    swapped: Tensor | None = None,
+    temperature: float = 0.1,
+    has_swapped: Tensor | None = None,
 ) -> Tensor:
     r"""L_CCL, which pulls a text to its own photos and away from other texts and from itself with swapped entities.
 
@@ -25,13 +29,18 @@ def cross_modal_contrastive(
               \quad s_{ij} = \cos(\hat H^V_i, \hat H^Y_j) / \tau
 
     ``visual``, ``target`` and ``swapped`` are Ĥ^V, Ĥ^Y and Ĥ^{ent(Y)}, each (B, d); ``has_swapped`` (B,) is False
-    where a text names no entity, and then its third term is left out. Returns the mean over the batch, a scalar.
+    where a text names no entity, and then its third term is left out, as it is everywhere without ``swapped``.
+    ``temperature`` is τ. Returns the mean over the batch, a scalar.
 
     Raises ``ValueError`` for shapes that differ or a temperature that is not positive.
     """
-    _check(visual=visual, target=target, swapped=swapped, temperature=temperature)
-    visual, target, swapped = _unit(visual), _unit(target), _unit(swapped)
+    _check(visual=visual, target=target, temperature=temperature)
+    visual, target = _unit(visual), _unit(target)
     similarity = visual @ _gathered(target).T / temperature  # (B, B·ranks)
+    if swapped is None:
+        return F.cross_entropy(similarity, _own_columns(visual))
+    _check(visual=visual, swapped=swapped, temperature=temperature)
+    swapped = _unit(swapped)
     hard = (visual * swapped).sum(-1, keepdim=True) / temperature  # (B, 1)
     if has_swapped is not None:
         hard = hard.masked_fill(~has_swapped.unsqueeze(-1), -math.inf)

@@ -39,6 +39,15 @@ def test_cross_modal_leaves_out_texts_without_entities():
     assert torch.autograd.grad(cross_modal_contrastive(*inputs, 0.1, has_swapped), inputs[2])[0][1].abs().sum() == 0
 
 
+def test_cross_modal_without_swapped_texts_is_that_where_none_has_an_entity():
+    visual, target, swapped = _rows(4)
+    nobody = torch.zeros(6, dtype=torch.bool)
+    expected = reference.cross_modal_contrastive(visual, target, swapped, 0.1, nobody)
+    _compare(cross_modal_contrastive(visual, target), expected, [visual, target])
+    with pytest.raises(ValueError, match="swapped has shape"):
+        cross_modal_contrastive(visual, target, swapped[:, :3])
+
+
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("alpha", [1.5, math.e])
 def test_personalized_equals_the_loop_with_gradients(seed, alpha):
