@@ -26,6 +26,7 @@ from showcase_utils.devices import resolve_device
 from showcase_utils.encoding.activation import WrongActivation, check_activation
 from showcase_utils.encoding.batches import Batch, Photo, Photos, Texts, Tokenizer, in_batches, out_of_memory
 from showcase_utils.recipes import BACKBONES
+from showcase_utils.weights import check_finite, no_foreign_code
 
 LOCAL, HUB = "local-dir:", "hf-hub:"
 
@@ -152,8 +153,9 @@ def load_clip(settings: Encoding, device: str = "auto") -> Clip:
 
     ``embedded`` is the small model that ships with the package; otherwise an open_clip name with its tag in
     ``settings.pretrained`` (or a file), ``hf-hub:ORGANISATION/NAME``, or ``local-dir:FOLDER``. Pickled weights are
-    read with ``weights_only``. Raises ``ValueError`` with open_clip's reason and the way out for what cannot be
-    loaded, for weights whose activation is known not to be the model's, and for ``compile`` without a compiler.
+    read with ``weights_only``, and code that comes with a tokenizer or a text model is not run. Raises ``ValueError``
+    with open_clip's reason and the way out for what cannot be loaded, for weights whose activation is known not to be
+    the model's or that are not finite, and for ``compile`` without a compiler.
     """
     name = f"{LOCAL}{BACKBONES / 'clip'}" if settings.model == "embedded" else settings.model
     schema = name.startswith((LOCAL, HUB))
@@ -165,10 +167,12 @@ def load_clip(settings: Encoding, device: str = "auto") -> Clip:
         if not schema and not settings.pretrained:
             raise ValueError("a model given by name needs weights")
         check_activation(name, settings.pretrained, config)
-        model, preprocess = open_clip.create_model_from_pretrained(
-            name, pretrained=None if schema else settings.pretrained, weights_only=True
-        )
-        tokenizer = open_clip.get_tokenizer(name)
+        with no_foreign_code():
+            model, preprocess = open_clip.create_model_from_pretrained(
+                name, pretrained=None if schema else settings.pretrained, weights_only=True
+            )
+            tokenizer = open_clip.get_tokenizer(name)
+        check_finite(model, name)
     except WrongActivation:
         raise
     except Exception as error:  # broken weights, configurations and tokenizers raise nearly anything

@@ -19,6 +19,7 @@ from showcase_utils.metrics.corpus import mean_metric
 from showcase_utils.metrics.metric import Metric
 from showcase_utils.metrics.text import check_pairs
 from showcase_utils.recipes import BACKBONES
+from showcase_utils.weights import no_foreign_code
 
 if TYPE_CHECKING:
     from bert_score import BERTScorer
@@ -60,7 +61,8 @@ def bertscore(
     from transformers import AutoConfig
 
     source = str(BACKBONES / "gpt2") if model == "embedded" else model
-    depth = AutoConfig.from_pretrained(source).num_hidden_layers
+    with no_foreign_code():
+        depth = AutoConfig.from_pretrained(source).num_hidden_layers
     layer = layer or model2layers.get(source) or max(1, round(MIDDLE * depth))
     if not 1 <= layer <= depth:
         raise ValueError(f"layer {layer}: '{model}' has layers 1 to {depth}")
@@ -89,11 +91,12 @@ def _scorer(source: str, layer: int, device: str) -> BERTScorer:
 
     # bert-score cuts models off after the wanted layer, but not GPT-2, whose blocks it does not find: there it
     # has to keep all layers, and we read one.
-    config = transformers.AutoConfig.from_pretrained(source)
+    config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=False)
     bars = transformers.utils.logging.is_progress_bar_enabled()
     transformers.utils.logging.disable_progress_bar()
     try:
-        scorer = BERTScorer(source, num_layers=layer, device=device, all_layers=config.model_type == "gpt2")
+        with no_foreign_code():
+            scorer = BERTScorer(source, num_layers=layer, device=device, all_layers=config.model_type == "gpt2")
     finally:
         if bars:
             transformers.utils.logging.enable_progress_bar()
