@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from showcase_utils.config import Selection
+from showcase_utils.recipes import is_intact, seal
 from showcase_utils.selection import dpp
 from showcase_utils.selection.kdpp import log_likelihood_given_size
 from showcase_utils.selection.pools import PoolBatch, Pools
@@ -178,14 +179,14 @@ class Metric(Ranker):
     def train(
         cls, folder: Path, pools: Pools, settings: Selection, profile: str, seed: int, device: str | torch.device
     ) -> pd.DataFrame:
-        if not (folder / HISTORY).is_file():
+        if not is_intact(folder):
             model, table = train_metric(pools, settings, profile, seed, device)
             folder.mkdir(parents=True, exist_ok=True)
             save_file({name: value.contiguous() for name, value in model.state_dict().items()}, folder / WEIGHTS)
             shape = {"dim": model.axes.shape[0], "directions": model.axes.shape[1], "profile": profile}
             (folder / CONFIG).write_text(json.dumps(shape) + "\n", encoding="utf-8")
-            table.to_csv(folder / f"{HISTORY}.part", index=False, float_format="%.6g")
-            (folder / f"{HISTORY}.part").rename(folder / HISTORY)  # its presence means that the model is whole
+            table.to_csv(folder / HISTORY, index=False, float_format="%.6g")
+            seal(folder)
         return pd.read_csv(folder / HISTORY)
 
     @classmethod

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from showcase_utils.config import Selection
+from showcase_utils.recipes import is_intact, seal
 from showcase_utils.selection import dpp
 from showcase_utils.selection.chosen import widest_profile
 from showcase_utils.selection.pools import PoolBatch, Pools
@@ -188,13 +189,12 @@ class Towers(Ranker):
     def train(
         cls, folder: Path, pools: Pools, settings: Selection, profile: str, seed: int, device: str | torch.device
     ) -> pd.DataFrame:
-        if not (folder / HISTORY).is_file():
+        if not is_intact(folder):
             model = new_model(pools, settings, profile, seed).to(device)
             table = fit(model, cls.loss, pools, Schedule.of(settings), seed, f"{cls.key} {profile}")
             model.save_pretrained(folder)
-            part = folder / f"{HISTORY}.part"  # written last and renamed, so its presence means the model is whole
-            table.to_csv(part, index=False, float_format="%.6g")
-            part.rename(folder / HISTORY)
+            table.to_csv(folder / HISTORY, index=False, float_format="%.6g")
+            seal(folder)
         return pd.read_csv(folder / HISTORY)
 
     @classmethod

@@ -173,6 +173,11 @@ def test_checkpoints_resume_and_seeds_repeat(pools, settings, tmp_path, monkeypa
     assert Towers.train(tmp_path / "a", *arguments).equals(table) and not calls
     Towers.train(tmp_path / "b", *arguments)
     assert len(calls) == 1
+    weights = tmp_path / "b" / "model.safetensors"
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    Towers.train(tmp_path / "b", *arguments)  # a damaged model is trained anew, not taken into the stage
+    assert len(calls) == 2 and weights.read_bytes() == content
     model = train(pools, settings, "img", 3)[0]
     batch = pools.batch(np.arange(4))
     assert torch.equal(Towers.open(tmp_path / "a", settings, "img", 3, "cpu")(batch), model(batch))
