@@ -57,6 +57,7 @@ Overrides = Annotated[
 Root = Annotated[
     str, typer.Option("--artifacts", "-a", help="Folder of the stages. Default: $SHOWCASE_ARTIFACTS, or artifacts/.")
 ]
+CHOICE, WRITING = "Choice of photos", "Text"  # panels of options
 
 
 def _print_version(wanted: bool) -> None:
@@ -164,7 +165,6 @@ def accept(
 def explain(
     user: Annotated[str, typer.Argument(help="A user id; none with --history or --photos.")] = "",
     business: Annotated[str, typer.Argument(help="A business id; none with --candidates.")] = "",
-    k: Annotated[int | None, typer.Option("-k", min=1, help="How many photos. Default: selection.k.")] = None,
     history: Annotated[
         Path | None, typer.Option("--history", help="What somebody wrote before: a text file, a review a line.")
     ] = None,
@@ -172,9 +172,56 @@ def explain(
     candidates: Annotated[
         Path | None, typer.Option("--candidates", help="A folder with the photos of a place.")
     ] = None,
+    k: Annotated[
+        int | None, typer.Option("-k", min=1, help="How many. Default: selection.k.", rich_help_panel=CHOICE)
+    ] = None,
     theta: Annotated[
-        float, typer.Option(min=0, max=0.99, help="Relevance (towards 1) against variety (towards 0).")
+        float,
+        typer.Option(
+            min=0, max=0.99, help="Relevance (towards 1) against variety (towards 0).", rich_help_panel=CHOICE
+        ),
     ] = 0.5,
+    method: Annotated[
+        str,
+        typer.Option(help="Of selection.methods. Default: selection.shown_method.", rich_help_panel=CHOICE),
+    ] = "",
+    pin: Annotated[
+        list[str] | None,
+        typer.Option(help="An id or file name that must be shown; again for more.", rich_help_panel=CHOICE),
+    ] = None,
+    leave_out: Annotated[
+        list[str] | None,
+        typer.Option(help="An id or file name that must not; again for more.", rich_help_panel=CHOICE),
+    ] = None,
+    keep_duplicates: Annotated[
+        bool,
+        typer.Option("--keep-duplicates", help="Also photos that CLIP finds the same.", rich_help_panel=CHOICE),
+    ] = False,
+    system: Annotated[
+        str, typer.Option(help="Of generation.systems. Default: telling.system.", rich_help_panel=WRITING)
+    ] = "",
+    decoding: Annotated[
+        str,
+        typer.Option(
+            help="With commas between: greedy, beam, sample, retrieval (quotes). Default: telling.writers.",
+            rich_help_panel=WRITING,
+        ),
+    ] = "",
+    tone: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Share of the least kind sentences that go unsaid. Default: telling.tone.",
+            rich_help_panel=WRITING,
+        ),
+    ] = None,
+    length: Annotated[
+        int | None, typer.Option(min=1, help="Most sentences. Default: one a photo.", rich_help_panel=WRITING)
+    ] = None,
+    block: Annotated[
+        list[str] | None, typer.Option(help="A word that is never said; again for more.", rich_help_panel=WRITING)
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything, the reasons too, as JSON.")] = False,
     html: Annotated[Path | None, typer.Option("--html", help="Write the showcase as one self-contained page.")] = None,
     profile: Profile = "demo",
@@ -195,14 +242,24 @@ def explain(
     store.path("texts")  # at once, not behind the imports
     from showcase_utils.showcase import Place, Profile, Showcases
 
-    def make():
-        lines = history.read_text(encoding="utf-8").splitlines() if history else []
-        own = Profile(texts=lines, photos=Place(photos).files() if photos else ())
-        reader = ids.get("USER", own)
-        place = ids.get("BUSINESS") or Place(candidates, candidates.resolve().name)
-        return Showcases.load(store).explain(reader, place, k, theta=theta)
-
-    showcase = make()
+    lines = history.read_text(encoding="utf-8").splitlines() if history else []
+    own = Profile(texts=lines, photos=Place(photos).files() if photos else ())
+    place = Place(candidates, candidates.resolve().name) if candidates else ids["BUSINESS"]
+    showcase = Showcases.load(store).explain(
+        ids.get("USER", own),
+        place,
+        k,
+        theta=theta,
+        method=method,
+        pin=pin or (),
+        leave_out=leave_out or (),
+        drop_duplicates=not keep_duplicates,
+        system=system,
+        decoding=[name.strip() for name in decoding.split(",") if name.strip()],
+        tone=tone,
+        length=length,
+        block=block or (),
+    )
     if html:
         html.write_text(showcase.to_html(), encoding="utf-8")
     if as_json:
@@ -213,6 +270,30 @@ def explain(
         console.print(f"{path}\n    {reason.words}")
     if html:
         console.print(f"written to {html}")
+
+
+@app.command()
+def serve(
+    run: Annotated[str, typer.Argument(help="A folder of artifacts, in place of --profile.")] = "",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: one that is free.")] = 7860,
+    profile: Profile = "demo",
+    overrides: Overrides = None,
+    artifacts: Root = "",
+) -> None:
+    """Try showcases live in the browser: drop in photos and texts, move θ and k, pin photos, see what changes and why.
+
+    It can be reached from this machine alone, and asks nothing of any other.
+    """
+    if run and (profile != "demo" or overrides or artifacts):
+        _fail("give a folder or a profile with its settings, not both: serve --help")
+    if not run:
+        store = Artifacts(load_settings(profile, overrides or []), artifacts)
+        store.path("texts")  # at once, not behind the imports
+    from showcase_utils.serving.app import serve as serve_app
+    from showcase_utils.showcase import Showcases
+
+    showcases = Showcases.load(run or store)
+    serve_app(showcases, port, lambda address: console.print(f"{address}  (this machine only; Ctrl-C ends it)"))
 
 
 @app.command()
@@ -229,13 +310,9 @@ def gallery(
     store.path("texts")
     from showcase_utils.showcase import Showcases, page
 
-    def make():
-        loaded = Showcases.load(store)
-        made = loaded.explain_many(loaded.library.test_visits(showcases), k)
-        out.write_text(page(made, f"Showcases of profile {store.settings.profile}"), encoding="utf-8")
-        return made
-
-    made = make()
+    loaded = Showcases.load(store)
+    made = loaded.explain_many(loaded.library.test_visits(showcases), k)
+    out.write_text(page(made, f"Showcases of profile {store.settings.profile}"), encoding="utf-8")
     console.print(f"{len(made)} showcases, {out.stat().st_size / 1e6:.1f} MB  {out}")
 
 

@@ -1,9 +1,18 @@
 "use strict";
 (() => {
+  // A photo that is shown twice is in the page once: the others take it from there when they come near.
+  const show = (image) => { image.src = document.getElementById(image.dataset.same).src; image.removeAttribute("data-same"); };
+  const again = () => document.querySelectorAll("img[data-same]");
+  const near = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) if (isIntersecting) { near.unobserve(target); show(target); }
+  }, { rootMargin: "100% 0%" });
+  again().forEach((image) => near.observe(image));
+  addEventListener("beforeprint", () => again().forEach(show));
+
   const filters = [...document.querySelectorAll("[data-filter]")];
+  if (!filters.length) return;
   const cards = [...document.querySelectorAll(".showcase")];
   const count = document.getElementById("count");
-  const side = document.getElementById("side");
   const apply = () => {
     let shown = 0;
     for (const card of cards) {
@@ -11,10 +20,11 @@
       card.hidden = !fits;
       shown += fits;
     }
-    if (count) count.textContent = shown === 1 ? "1 showcase" : `${shown} showcases`;
+    count.textContent = shown === 1 ? "1 showcase" : `${shown} showcases`;
   };
-  for (const filter of filters) filter.addEventListener("change", apply);
-  if (side) side.addEventListener("change", () => document.getElementById("showcases").classList.toggle("side", side.checked));
-  const form = document.querySelector("form.filters");
-  if (form) form.addEventListener("submit", (event) => event.preventDefault());
+  filters.forEach((filter) => filter.addEventListener("change", apply));
+  const side = document.getElementById("side");
+  side.addEventListener("change", () => document.getElementById("showcases").classList.toggle("side", side.checked));
+  document.querySelector("form.filters").addEventListener("submit", (event) => event.preventDefault());
+  if (filters.some((f) => f.value)) apply(); // what a browser remembers of the page's last visit
 })();

@@ -10,36 +10,58 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from showcase_utils.photos.thumbnails import data_address, thumbnail
+from showcase_utils.showcase.article import Picture, article
 
 if TYPE_CHECKING:  # a result makes pages of itself
-    from showcase_utils.showcase.result import PhotoReason, Showcase
+    from showcase_utils.showcase.result import Showcase
 
-LARGE, SMALL = 320, 96  # pixels of the longer side
-PAST = 6  # past photos and reviews that a page shows
-NAMED = 3  # items of the past that a photo's reason names
+LARGEST, LEAST = 960, 320  # pixels of a photo's longer side: on a page of one showcase, and of very many
+PIXELS = 9600  # that all showcases of a page share
 
 
 def page(showcases: Sequence[Showcase], title: str) -> str:
     """Several showcases as one page that needs no other file and makes no request.
 
-    Filters by place and reader appear where there are several of them.
+    Filters by place and reader appear where there are several of them. A photo that is shown again is in the file
+    once: the script shows it there, too. The more showcases, the smaller the photos.
     """
-    style, script = _asset("page.css"), _asset("page.js")
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-    blocks = "\n".join(_block(showcase) for showcase in showcases)
+    alone = len(showcases) == 1
+    large, picture = min(LARGEST, max(LEAST, PIXELS // max(len(showcases), 1))), _once()
+    blocks = "\n".join(article(showcase, picture, large, "h1" if alone else "h2") for showcase in showcases)
+    header = "" if alone else f"<header><h1>{html.escape(title)}</h1>{_filters(showcases)}</header>\n"
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(title)}</title><style>{style}</style></head>\n"
-        f"<body><header><h1>{html.escape(title)}</h1>{_filters(showcases)}</header>\n"
-        f'<main id="showcases">\n{blocks}\n</main><script>{script}</script></body></html>\n'
+        f"<title>{html.escape(title)}</title><style>{asset('page.css')}</style></head>\n"
+        f'<body>{header}<main id="showcases">\n{blocks}\n</main><script>{asset("page.js")}</script></body></html>\n'
     )
 
 
 def fragment(showcase: Showcase) -> str:
-    """One showcase for a notebook's output."""
-    return f'<style>{_asset("page.css")}</style><div class="showcases">{_block(showcase)}</div>'
+    """One showcase for a notebook's output, where no script runs."""
+    shown = article(showcase, lambda path, size: f'src="{_inline(path, size)}"', LEAST)
+    return f'<style>{asset("page.css")}</style><div class="showcases">{shown}</div>'
+
+
+def asset(name: str) -> str:
+    """A file that lies beside this one, as text."""
+    return resources.files("showcase_utils.showcase").joinpath(name).read_text(encoding="utf-8")
+
+
+def _once() -> Picture:
+    """Gives each picture its data at its first appearance, and then the id of that one."""
+    seen: dict[str, str] = {}
+
+    def picture(path: Path, size: int) -> str:
+        data = _inline(path, size)
+        if data in seen:
+            return f'data-same="{seen[data]}"'
+        seen[data] = f"photo{len(seen)}"
+        return f'id="{seen[data]}" src="{data}"'
+
+    return picture
 
 
 def _filters(showcases: Sequence[Showcase]) -> str:
@@ -55,7 +77,8 @@ def _filters(showcases: Sequence[Showcase]) -> str:
             for key, shown in sorted(values.items(), key=lambda item: item[1])
         )
         fields.append(
-            f'<label>{label} <select data-filter="{name}"><option value="">all</option>{options}</select></label>'
+            f'<label>{label} <select data-filter="{name}"><option value="">all {len(values)}</option>'
+            f"{options}</select></label>"
         )
     if not fields:
         return ""
@@ -64,74 +87,6 @@ def _filters(showcases: Sequence[Showcase]) -> str:
     return f'<form class="filters" aria-label="Filter showcases">{"".join(fields)}{side}{count}</form>'
 
 
-def _block(showcase: Showcase) -> str:
-    place, user = html.escape(showcase.place), html.escape(showcase.user)
-    figures = "".join(
-        _figure(showcase, number, path, caption, reason)
-        for number, (path, caption, reason) in enumerate(
-            zip(showcase.photos, showcase.captions, showcase.reasons, strict=True)
-        )
-    )
-    note = "" if showcase.personal else '<p class="note">Not personal: nothing is known of this reader.</p>'
-    text = _text(showcase) or '<p class="note">Nothing is said: no sentence is borne out by these photos.</p>'
-    return (
-        f'<article class="showcase" data-place="{html.escape(showcase.business_id)}" '
-        f'data-reader="{html.escape(showcase.user_id)}"><h2>{place} <small>for {user}</small></h2>{note}'
-        f'<div class="photos">{figures}</div>{text}{_past(showcase)}</article>'
-    )
-
-
-def _figure(showcase: Showcase, number: int, path: Path, caption: str, reason: PhotoReason) -> str:
-    rests = [sentence.sentence for sentence in showcase.sentences if sentence.photo == number]
-    known = caption or (rests[0] if rests else "")
-    described = f"Photo {number + 1} of {showcase.place}" + (f": {known}" if known else "")
-    items = "".join(
-        f"<li>{item.share:.0%} your {item.kind}{f' at {html.escape(item.place)}' if item.place else ''}</li>"
-        for item in reason.past[:NAMED]
-    )
-    why = html.escape(reason.words) + (f"<ul>{items}</ul>" if items else "")
-    return (
-        f'<figure><img src="{_inline(path, LARGE)}" alt="{html.escape(described)}" loading="lazy">'
-        f'<figcaption><span class="mark mark{number % 4}">{number + 1}</span>'
-        f"<details><summary>Why this photo</summary><p>{why}</p>"
-        f"<p>Adds {reason.variety:.0%} variety.</p></details></figcaption></figure>"
-    )
-
-
-def _text(showcase: Showcase) -> str:
-    if not showcase.sentences:
-        return f"<blockquote>{html.escape(showcase.text)}</blockquote>" if showcase.text else ""
-    parts = []
-    for reason in showcase.sentences:
-        mark = ""
-        if reason.photo is not None:
-            number = reason.photo
-            mark = (
-                f' <sup class="mark mark{number % 4}" title="rests on photo {number + 1}, '
-                f'confidence {reason.confidence:.2f}">{number + 1}</sup>'
-            )
-        parts.append(f"<span>{html.escape(reason.sentence)}{mark}</span>")
-    return f"<blockquote>{' '.join(parts)}</blockquote>"
-
-
-def _past(showcase: Showcase) -> str:
-    if not showcase.past_photos and not showcase.past_texts:
-        return ""
-    photos = "".join(
-        f'<img src="{_inline(path, SMALL)}" alt="A photo the reader took elsewhere" loading="lazy">'
-        for path in showcase.past_photos[:PAST]
-    )
-    texts = "".join(f"<li>{html.escape(text)}</li>" for text in showcase.past_texts[:PAST])
-    return (
-        "<details class='past'><summary>What the reader photographed and wrote elsewhere</summary>"
-        f'<div class="photos small">{photos}</div><ul>{texts}</ul></details>'
-    )
-
-
 @lru_cache(maxsize=4096)
 def _inline(path: Path, size: int) -> str:
     return data_address(thumbnail(path, size))
-
-
-def _asset(name: str) -> str:
-    return resources.files("showcase_utils.showcase").joinpath(name).read_text(encoding="utf-8")

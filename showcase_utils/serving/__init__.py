@@ -1,0 +1,1 @@
+"""A small local app for trying showcases live: ``showcase serve``."""
