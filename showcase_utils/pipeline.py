@@ -58,13 +58,16 @@ class NotebookRun:
 def describe_run(settings: Settings) -> str:
     """One line that a reader checks first: profile, device, interpreter, the versions that matter.
 
-    Sets PyTorch's threads for the kernel that calls it, as every notebook does first.
+    Sets what holds for the kernel that calls it, as every notebook does first: PyTorch's threads, and that dollars in
+    tables are dollars, not mathematics.
     """
+    import pandas as pd
     import torch
 
     from showcase_utils.devices import resolve_device, use_threads
 
     use_threads(settings)
+    pd.set_option("display.html.use_mathjax", False, "styler.html.mathjax", False)
     device = resolve_device(settings.device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type}, {os.cpu_count()} cores"
     return (

@@ -74,6 +74,13 @@ def test_one_parameters_cell_of_literals(name):
     assert found == PARAMETERS
 
 
+def test_texts_are_shown_by_the_table_that_escapes_them():
+    """pandas' Styler hands texts to the browser as HTML; the one that is used bare shows numbers alone."""
+    bare = [(name, source_of(cell)) for name in NAMES for cell in code_cells(name) if ".style." in source_of(cell)]
+    assert [(name, source.count(".style.")) for name, source in bare] == [("01_data_filtering", 1)]
+    assert 'table.style.format("{:,.0f}"' in bare[0][1]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_no_definitions(name):
     for cell in code_cells(name):
