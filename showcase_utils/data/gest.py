@@ -25,6 +25,7 @@ from showcase_utils.data.rows import Accepted, Rejected, accept, accept_plain, f
 from showcase_utils.data.streams import Block, blocks
 from showcase_utils.photos.index import ADDRESS_SCHEMA, printable
 
+MAX_REJECTS, HOPELESS = 500_000, 0.9  # a file of which so many rows, and such a share, are no reviews is another file
 RAW_CHARACTERS, RAW_TAIL = 500, 150  # how much of a rejected row is kept, and how much of that from its end
 AT_ONCE = 64  # rows that are looked at together; one that is not plain has the others of its group looked at singly
 
@@ -119,10 +120,18 @@ def photos_named(path: Path | str, progress: bool = True) -> pa.Table:
 
 
 def batches(path: Path | str, progress: bool = True) -> Iterator[Batch]:
-    """The file a few thousand rows at a time. Raises what ``read_reviews`` does."""
-    path, names = Path(path).expanduser(), _Names()
+    """The file a few thousand rows at a time. Raises what ``read_reviews`` does, also where hardly any row is one."""
+    path, names, accepted, rejected = Path(path).expanduser(), _Names(), 0, 0
     for block in blocks(path, progress):
-        yield _batch(block, path.name, names)
+        batch = _batch(block, path.name, names)
+        accepted, rejected = accepted + len(batch.review_ids), rejected + len(batch.rejects)
+        if rejected > MAX_REJECTS and rejected > HOPELESS * (accepted + rejected):
+            source, line, reason, raw = batch.rejects[-1]
+            raise ValueError(
+                f"{path}: {rejected:,} of the first {accepted + rejected:,} rows cannot be used, so it is not read on; "
+                f"{source} line {line}: {reason}: {raw!r}"
+            )
+        yield batch
 
 
 class _Names:

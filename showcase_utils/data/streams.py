@@ -21,6 +21,7 @@ from showcase_utils.progress import progress_bar
 
 CHUNK_BYTES = 1 << 19  # what is made of a chunk still fits into a processor's cache: a sixth faster than 4 MiB
 MAX_ROW_BYTES = 1 << 24  # a published row has a few kB; a longer one is damage, and must not fill the memory
+MAX_UNPACKED, FREE_BYTES = 100, 1 << 24  # times its length that a gzip file may unpack to, beyond some bytes; texts: 10
 HEAD_BYTES = 1 << 16
 SPLIT_ROWS = 4096  # of a block of an object of splits
 SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
@@ -52,7 +53,8 @@ def blocks(path: Path, progress: bool = True) -> Iterator[Block]:
     seven if characters beyond ASCII stand in it as they are: below 1 GB for the published file.
 
     Raises ``FileNotFoundError`` if there is no such file, and ``ValueError`` if it is neither of the two files,
-    if its gzip stream is damaged, or if the object of splits is damaged, cut off or lacks a split.
+    if its gzip stream is damaged or unpacks to a hundred times its length, or if the object of splits is damaged, cut
+    off or lacks a split.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; data.reviews names image_review_all.json or filter_all_t.json")
@@ -60,7 +62,7 @@ def blocks(path: Path, progress: bool = True) -> Iterator[Block]:
     with path.open("rb") as file, progress_bar(total=size, unit="B", unit_scale=True, disable=not progress) as bar:
         gzipped = file.read(2) == b"\x1f\x8b"
         file.seek(0)
-        stream = cast(BinaryIO, gzip.open(file)) if gzipped else file
+        stream = cast(BinaryIO, _Unpacked(file, path)) if gzipped else file
         try:
             head = _head(stream)
             found = _splits(head, stream, path) if _is_splits(head, path) else _lines(head, stream)
@@ -69,6 +71,23 @@ def blocks(path: Path, progress: bool = True) -> Iterator[Block]:
                 bar.update(file.tell() - bar.n)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise ValueError(f"{path}: the gzip stream is damaged ({error}): download the file again") from None
+
+
+class _Unpacked:
+    """What a gzip file holds, as far as it is no bomb: 5 MB of it can be a gigabyte of newlines."""
+
+    def __init__(self, file: BinaryIO, path: Path) -> None:
+        self._file, self._stream, self._path = file, gzip.open(file), path
+
+    def read(self, size: int = -1) -> bytes:
+        if size < 0:
+            return b"".join(iter(lambda: self.read(CHUNK_BYTES), b""))
+        part, unpacked = self._stream.read(size), self._stream.tell()
+        if unpacked > FREE_BYTES and unpacked > MAX_UNPACKED * self._file.tell():
+            raise ValueError(
+                f"{self._path}: unpacks to over {MAX_UNPACKED} times its length, as no file of reviews does"
+            )
+        return part
 
 
 def _head(stream: BinaryIO) -> bytes:

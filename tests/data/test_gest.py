@@ -6,7 +6,7 @@ import json
 import pandas as pd
 import pytest
 
-from showcase_utils.data import gest, rows
+from showcase_utils.data import gest, rows, streams
 from showcase_utils.data.gest import batches, photos_named, read_reviews
 
 USER = "114937200137348359038"
@@ -306,3 +306,13 @@ def test_photos_of_a_published_file(published):
     )
     rows = photos_named(path, progress=False).to_pylist()
     assert [(row["image_id"], row["url"]) for row in rows] == [("a", "u1"), ("b", ""), ("c", ""), ("../d", "u4")]
+
+
+def test_another_file_is_not_read_to_its_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(gest, "MAX_REJECTS", 1000)
+    monkeypatch.setattr(streams, "HEAD_BYTES", 16)
+    monkeypatch.setattr(streams, "CHUNK_BYTES", 1 << 10)
+    path = tmp_path / "rows.json"
+    path.write_text('{"x": 1}\n' * 100_000)
+    with pytest.raises(ValueError, match="rows.json: 1,.* of the first 1,.* rows cannot be used.*line 1.*no user_id"):
+        read_reviews(path, progress=False)

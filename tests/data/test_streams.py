@@ -94,3 +94,17 @@ def test_truncated_splits_say_where(tmp_path):
     path.write_text('{"train": [{"a": 1}, {"b": "unfinished', encoding="utf-8")
     with pytest.raises(ValueError, match="filter_all_t.json.*cut off .*char 27.*download"):
         list(blocks(path, progress=False))
+
+
+@pytest.mark.parametrize("head", [b'{"a": 1}\n', b'{"train": [], "val": [], "test": ['])
+def test_a_gzip_file_that_unpacks_to_a_gigabyte_is_not_read_on(tmp_path, monkeypatch, head):
+    monkeypatch.setattr(streams, "FREE_BYTES", 1 << 20)
+    path, read = tmp_path / "rows.gz", 0
+    with gzip.open(path, "wb") as file:
+        file.write(head)
+        for _ in range(64):
+            file.write(b"\n" * (1 << 20))
+    with pytest.raises(ValueError, match="rows.gz: unpacks to over 100 times its length"):
+        for block in blocks(path, progress=False):
+            read += len(block.rows)
+    assert read < 2 * streams.FREE_BYTES
