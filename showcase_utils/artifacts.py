@@ -319,7 +319,9 @@ class Artifacts:
 
     def _damage(self, stage: str, manifest: Mapping[str, Any], verify: bool) -> str:
         look = (stage, manifest["contents"])
-        why = "" if look in self._sound and not verify else damage(self.folder / stage, manifest["files"], verify)
+        if look in self._sound and not verify:
+            return ""
+        why = damage(self.folder / stage, manifest["files"], self.folder / ".looked" / f"{stage}.json", verify)
         if not why:
             self._sound.add(look)
         return why

@@ -18,7 +18,7 @@ from showcase_utils.sources import PACKAGE, code_digests
 BACKBONES = PACKAGE / "backbones"
 MANIFEST = "manifest.json"
 TIMING = "timing.json"  # files of this name hold seconds, so they differ from run to run and stay out of digests
-LOOKED, SEAL = ".looked.json", "seal.json"  # what ``damage`` remembers, and what ``seal`` writes
+SEAL = "seal.json"  # in a folder that ``seal`` has closed
 PHOTO_INDEX = ("index.parquet", "journal.jsonl")  # where a folder of photos has them, they say what is in it
 
 
@@ -80,20 +80,22 @@ def digest(value: Any) -> str:
 
 
 def file_digests(folder: Path) -> dict[str, dict[str, Any]]:
-    """``bytes`` and ``sha256`` of every file in a folder, but those about the stage itself, by relative path."""
+    """``bytes`` and ``sha256`` of every file in a folder, but manifest and timing, by relative path."""
     rows = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name not in {MANIFEST, TIMING, LOOKED}:
+        if path.is_file() and path.name not in {MANIFEST, TIMING}:
             rows[path.relative_to(folder).as_posix()] = {"bytes": path.stat().st_size, "sha256": _sha256(path)}
     return rows
 
 
-def damage(folder: Path, files: Mapping[str, Mapping[str, Any]], thorough: bool = False) -> str:
+def damage(folder: Path, files: Mapping[str, Mapping[str, Any]], memory: Path | None, thorough: bool = False) -> str:
     """Which of the ``file_digests`` of a folder do not hold any more, in words; empty: all do.
 
-    A file of the size and time of change that it had when its digest was last right is not read, unless ``thorough``.
+    A file of the size and time of change that it had when its digest was last right, which the file ``memory`` holds,
+    is not read, unless ``thorough``.
     """
-    looked, now, wrong = _read_json(folder / LOOKED), {}, []
+    looked = _read_json(memory) if memory else {}
+    now, wrong = {}, []
     for name, row in files.items():
         path = folder / name
         if not path.is_file():
@@ -104,9 +106,10 @@ def damage(folder: Path, files: Mapping[str, Mapping[str, Any]], thorough: bool 
             wrong.append(f"{name} is not what was written")
         else:
             now[name] = mark
-    if not wrong and now != looked:
+    if memory and not wrong and now != looked:
         with suppress(OSError):  # somebody else's folder: then its files are read each time
-            write_json(folder / LOOKED, now)
+            memory.parent.mkdir(exist_ok=True)
+            write_json(memory, now)
     return "; ".join(wrong[:3]) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
 
 
@@ -118,7 +121,7 @@ def seal(folder: Path) -> None:
 def is_intact(folder: Path) -> bool:
     """Whether a folder was sealed, and still is what it was then."""
     files = _read_json(folder / SEAL)
-    return bool(files) and not damage(folder, files, thorough=True)
+    return bool(files) and not damage(folder, files, memory=None)
 
 
 def write_json(path: Path, value: Any) -> None:
