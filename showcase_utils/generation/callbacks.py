@@ -15,7 +15,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallba
 from showcase_utils.generation.dataset import ShowcaseDataset
 from showcase_utils.generation.decoding import write_texts
 from showcase_utils.progress import progress_bar
-from showcase_utils.recipes import TIMING
+from showcase_utils.recipes import TIMING, seal
 
 LOG, SAMPLES = "log.csv", "samples.csv"
 SHOWN = 3  # samples whose texts are kept
@@ -39,7 +39,10 @@ class Steps(TrainerCallback):
 
 
 class Records(TrainerCallback):
-    """Writes ``log.csv`` and the seconds spent so far, over all attempts, at the end of every epoch."""
+    """Writes ``log.csv`` and the seconds spent so far, over all attempts, at the end of every epoch.
+
+    A checkpoint is sealed: what a later process goes on from is what was written, to its end and to the bit.
+    """
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -59,6 +62,7 @@ class Records(TrainerCallback):
     def on_save(self, args: Any, state: Any, control: Any, **unused: Any) -> None:
         if state.is_world_process_zero:
             write_log(self.folder, state.log_history)
+            seal(Path(args.output_dir) / f"checkpoint-{state.global_step}")
         self._write_seconds(state)
 
     def _write_seconds(self, state: Any) -> None:

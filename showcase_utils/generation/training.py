@@ -1,8 +1,8 @@
 """Training of one system, resumable, into a folder of its own.
 
 A system's folder ``<system>-<seed>`` holds the model in ``save_pretrained``'s format, its tokenizer, ``log.csv`` (the
-terms of the loss over the steps), ``samples.csv`` (texts after every epoch) and ``training.json``, written last: a
-folder that has it is done.
+terms of the loss over the steps), ``samples.csv`` (texts after every epoch), ``training.json``, and ``seal.json``,
+written last: a folder is done that is what it says.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pandas as pd
 from transformers import (
     EarlyStoppingCallback,
     PreTrainedModel,
+    PreTrainedTokenizerBase,
     PrinterCallback,
     TrainerControl,
     TrainerState,
@@ -28,7 +29,8 @@ from showcase_utils.generation.dataset import collate
 from showcase_utils.generation.gpt2 import quietly
 from showcase_utils.generation.systems import SYSTEMS, System, find_system, learning_rate
 from showcase_utils.generation.trainer import ShowcaseTrainer, current_process, training_arguments
-from showcase_utils.recipes import TIMING
+from showcase_utils.recipes import TIMING, is_intact, seal
+from showcase_utils.weights import check_finite
 
 DONE = "training.json"
 STATE = "trainer_state.json"  # Trainer writes it last into a checkpoint
@@ -48,7 +50,7 @@ def train_system(
     """
     system, folder, process = find_system(name), out / f"{name}-{seed}", current_process(device)
     checkpoints = folder / "checkpoints"
-    done, checkpoint = (folder / DONE).is_file(), _last_whole_checkpoint(checkpoints)
+    done, checkpoint = is_intact(folder), _last_whole_checkpoint(checkpoints)
     process.wait_for_everyone()  # all have looked before anyone changes what there is to see
     if done:
         shutil.rmtree(checkpoints, ignore_errors=True)  # a kill right after the end leaves them
@@ -75,7 +77,9 @@ def load_system(folder: Path) -> PreTrainedModel:
         raise FileNotFoundError(f"no trained model in '{folder.name}': run notebook 04")
     name = json.loads((folder / DONE).read_text())["system"]
     with quietly():
-        return find_system(name).model_class.from_pretrained(folder).eval()
+        model = find_system(name).model_class.from_pretrained(folder).eval()
+    check_finite(model, folder.name)
+    return model
 
 
 def training_records(generation: Path) -> list[dict[str, Any]]:
@@ -138,7 +142,7 @@ def _finish(folder: Path, system: System, state: TrainerState, corpus: ShowcaseC
     validation = next(row for row in state.log_history if row["step"] == best and "eval_ce" in row)
     model = system.model_class.from_pretrained(folder / "checkpoints" / f"checkpoint-{best}")
     model.save_pretrained(folder)
-    corpus.tokenizer.save_pretrained(folder)
+    _save_tokenizer(corpus.tokenizer, folder)
     write_log(folder, state.log_history)
     name, _, seed = folder.name.rpartition("-")
     record = {
@@ -151,21 +155,25 @@ def _finish(folder: Path, system: System, state: TrainerState, corpus: ShowcaseC
         "val_loss": validation["eval_loss"],
         "val_ce": validation["eval_ce"],
     }
-    half = folder / (DONE + ".new")
-    half.write_text(json.dumps(record, indent=1) + "\n")
-    half.rename(folder / DONE)
+    (folder / DONE).write_text(json.dumps(record, indent=1) + "\n")
+    seal(folder)
     shutil.rmtree(folder / "checkpoints")
 
 
+def _save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Without the length that the last call cut texts to, which differs in a run that was cut off and went on."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is not None:
+        backend.no_truncation()
+        backend.no_padding()
+    tokenizer.save_pretrained(folder)
+
+
 def _last_whole_checkpoint(checkpoints: Path) -> Path | None:
-    """The latest checkpoint that was written to its end; a kill may leave a later one half-written."""
-    whole = [folder for folder in checkpoints.glob("checkpoint-*") if _readable(folder / STATE)]
-    return max(whole, key=lambda folder: int(folder.name.split("-")[1]), default=None)
-
-
-def _readable(state: Path) -> bool:
-    try:
-        json.loads(state.read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
-        return False
-    return True
+    """The latest checkpoint that is what was written, and whose best one is too: a kill may leave half of a later."""
+    whole = {int(folder.name.split("-")[1]): folder for folder in checkpoints.glob("checkpoint-*") if is_intact(folder)}
+    for _, folder in sorted(whole.items(), reverse=True):
+        best = TrainerState.load_from_json(str(folder / STATE)).best_global_step
+        if best is None or best in whole:
+            return folder
+    return None

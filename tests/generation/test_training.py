@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import TrainerCallback
 
 from showcase_utils.generation import training
@@ -117,7 +117,7 @@ def _assert_same(whole, resumed):
     assert want.keys() == got.keys()
     for key, value in want.items():
         assert torch.equal(value, got[key]), key
-    for name in ("log.csv", "samples.csv", "training.json", "config.json", "generation_config.json"):
+    for name in ("log.csv", "samples.csv", "training.json", "config.json", "generation_config.json", "tokenizer.json"):
         assert (resumed / name).read_bytes() == (whole / name).read_bytes(), name
 
 
@@ -171,6 +171,52 @@ def test_patience_goes_on_counting_where_it_was(corpus, settings, tmp_path, monk
         )
         train_system(tmp_path / "cut", "img_gpt2", hopeless, 0, "cpu", False)
     _assert_same(whole, train_system(tmp_path / "cut", "img_gpt2", hopeless, 0, "cpu", False))
+
+
+def _flip(path):
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "file", ["model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json"]
+)
+def test_a_checkpoint_that_is_damaged_is_not_trained_on(corpus, tmp_path, monkeypatch, file):
+    whole = train_system(tmp_path / "whole", "img_gpt2", corpus, 0, "cpu", False)
+    with monkeypatch.context() as patch, pytest.raises(Cut):
+        patch.setattr(training, "_finish", _cut)
+        train_system(tmp_path / "cut", "img_gpt2", corpus, 0, "cpu", False)
+    for checkpoint in (tmp_path / "cut" / "img_gpt2-0" / "checkpoints").iterdir():
+        _flip(checkpoint / file)
+    _assert_same(whole, train_system(tmp_path / "cut", "img_gpt2", corpus, 0, "cpu", False))
+
+
+def test_a_trained_system_that_is_damaged_is_trained_again(corpus, tmp_path):
+    folder = train_system(tmp_path, "img_gpt2", corpus, 0, "cpu", False)
+    content = (folder / "model.safetensors").read_bytes()
+    _flip(folder / "model.safetensors")
+    train_system(tmp_path, "img_gpt2", corpus, 0, "cpu", False)
+    assert (folder / "model.safetensors").read_bytes() == content
+
+
+def test_the_tokenizer_is_kept_as_it_came_whatever_was_read_with_it(corpus, tmp_path):
+    """Where a run was cut off, the last length that texts were cut to is another one, and so was the file."""
+    saved = []
+    for length in (7, 256):
+        corpus.tokenizer(["ramen"], truncation=True, max_length=length, padding=True)
+        training._save_tokenizer(corpus.tokenizer, tmp_path / str(length))
+        saved.append((tmp_path / str(length) / "tokenizer.json").read_bytes())
+    assert saved[0] == saved[1]
+
+
+def test_weights_that_are_no_numbers_write_nothing(corpus, tmp_path):
+    folder = train_system(tmp_path, "img_gpt2", corpus, 0, "cpu", False)
+    weights = load_file(folder / "model.safetensors")
+    next(iter(weights.values())).view(-1)[0] = float("nan")
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ValueError, match="img_gpt2-0: .* not finite"):
+        load_system(folder)
 
 
 def test_the_table_has_every_system_and_seed(corpus, tmp_path):
