@@ -8,8 +8,9 @@ is said. The settings' section ``telling`` holds every decision.
 
 from __future__ import annotations
 
+import threading
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,8 @@ if TYPE_CHECKING:  # a second to import, which quotes alone do not need
 Floats = NDArray[np.float32]
 Encode = Callable[[Sequence[str]], Floats]
 ALL = -1  # in place of a photo's number: written beside all of them
-BATCH = 64
+BATCH = 128
+_SAMPLING = threading.Lock()  # the generator of random numbers is the whole process's
 
 
 @dataclass(frozen=True)
@@ -115,37 +117,52 @@ class Teller:
 
     def features(self, texts: Sequence[str]) -> Floats:
         """CLIP features of texts, (n, d); those of quotes are known."""
-        known = self.quotes.features
-        if new := [text for text in dict.fromkeys(texts) if text not in known]:
-            known = known | dict(zip(new, self.encode(new), strict=True))
-        return np.stack([known[text] for text in texts]) if len(texts) else np.zeros((0, 0), np.float32)
+        known, new = self.quotes.features, {}
+        if unknown := [text for text in dict.fromkeys(texts) if text not in known]:
+            new = dict(zip(unknown, self.encode(unknown), strict=True))
+        rows = [new[text] if text in new else known[text] for text in texts]
+        return np.stack(rows) if rows else np.zeros((0, 0), np.float32)
 
     def tell(self, requests: Sequence[Request], seed: int = 0) -> list[list[Told]]:
         """The sentences of each showcase, in the order of its photos; none where nothing is borne out.
 
         With ``quotes_first`` the generator is asked only where quotes leave a photo without a sentence, which is seldom
-        and spares most of the time. Sampling draws from ``seed``, so generated texts depend on the requests made
-        together; the global generator stays.
+        and spares most of the time; of photos alone it then writes for such ones only. Sampling draws from ``seed``, so
+        generated texts depend on the requests made together; the global generator stays.
         """
         if not self.settings.quotes_first or "retrieval" not in self.settings.writers:
             return [self.choose(pool, self.settings) for pool in self.offer(requests, seed)]
         told = [self.choose(pool, self.settings) for pool in self.offer(requests, seed, ("retrieval",))]
-        short = [number for number, found in enumerate(told) if len(found) < len(requests[number].photos)]
-        if not short:
+        silent = [
+            set(range(len(request.photos))) - {one.photo for one in found}
+            for request, found in zip(requests, told, strict=True)
+        ]
+        if not (short := [number for number, photos in enumerate(silent) if photos]):
             return told
-        for number, pool in zip(short, self.offer([requests[number] for number in short], seed), strict=True):
+        pools = self.offer([requests[number] for number in short], seed, alone=[silent[number] for number in short])
+        for number, pool in zip(short, pools, strict=True):
             told[number] = self.choose(pool, self.settings)
         return told
 
     @torch.inference_mode()
-    def offer(self, requests: Sequence[Request], seed: int = 0, writers: Sequence[str] = ()) -> list[Pool]:
-        """All that the writers of the settings offer, or some of them, judged."""
+    def offer(
+        self,
+        requests: Sequence[Request],
+        seed: int = 0,
+        writers: Sequence[str] = (),
+        alone: Sequence[Collection[int]] | None = None,
+    ) -> list[Pool]:
+        """All that the writers of the settings offer, or some of them, judged.
+
+        ``alone`` are those photos of each request beside which alone the generator writes with ``each_photo``; all of
+        them by default.
+        """
         asked = [writer for writer in self.settings.writers if not writers or writer in writers]
         offered: list[list[Candidate]] = [[] for _ in requests]
-        with torch.random.fork_rng(devices=[]):
+        with _SAMPLING, torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             for writer, strategy in self._strategies(asked).items():
-                self._write(requests, offered, writer, strategy)
+                self._write(requests, offered, writer, strategy, alone)
         if "retrieval" in asked:
             for request, candidates in zip(requests, offered, strict=True):
                 for number, photo in enumerate(request.photos):
@@ -202,9 +219,14 @@ class Teller:
         return {writer: way for writer, way in ways.items() if writer in asked}
 
     def _write(
-        self, requests: Sequence[Request], offered: list[list[Candidate]], writer: str, strategy: dict[str, Any]
+        self,
+        requests: Sequence[Request],
+        offered: list[list[Candidate]],
+        writer: str,
+        strategy: dict[str, Any],
+        alone: Sequence[Collection[int]] | None,
     ) -> None:
-        """Adds what the generator writes beside all photos, and with ``each_photo`` beside every one alone."""
+        """Adds what the generator writes beside all photos, and with ``each_photo`` beside some or every one alone."""
         if self.generator is None:
             return
         from showcase_utils.generation.decoding import write_texts
@@ -214,7 +236,8 @@ class Teller:
         for number, request in enumerate(requests):
             sets = {ALL: request.photos}
             if self.settings.each_photo and len(request.photos) > 1:
-                sets |= {photo: request.photos[photo : photo + 1] for photo in range(len(request.photos))}
+                wanted = range(len(request.photos)) if alone is None else sorted(alone[number])
+                sets |= {photo: request.photos[photo : photo + 1] for photo in wanted}
             for about, photos in sets.items():
                 samples.append({"images": photos, "history": request.history, "labels": []})
                 owners.append((number, about))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,7 @@ def _phrases(text: str) -> list[str]:
     return [" ".join(words[start : start + n]) for n in (1, 2, 3) for start in range(len(words) - n + 1)]
 
 
+@lru_cache(maxsize=50_000)  # a quote is offered, and a review remembered, again and again
 def _letter_groups(text: str) -> dict[str, float]:
     """Groups of two to four letters within words, ends of words among them, as a unit vector."""
     words = [f" {word} " for word in text.lower().split()]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from showcase_utils.artifacts import Artifacts
 from showcase_utils.config import SettingsError, load_settings
@@ -15,13 +15,20 @@ from showcase_utils.generation.opening import open_teller
 from showcase_utils.selection.showing import Showing, Shown
 from showcase_utils.showcase.encoder import MaterialEncoder
 from showcase_utils.showcase.library import Library
-from showcase_utils.showcase.material import Item, Place, Profile, Somebody, Somewhere
+from showcase_utils.showcase.material import Item, Place, Profile, Somebody, Somewhere, without_twins
 from showcase_utils.showcase.options import Options, Ways
 from showcase_utils.showcase.result import PastItem, PhotoReason, SentenceReason, Showcase, words_of
 from showcase_utils.showcase.writing import Written, rows_of, write
 
 CHUNK = 64  # showcases that are made at once
-SAME = 0.999  # cosine from which two photos count as one
+
+
+class _Chosen(NamedTuple):
+    """Photos with their reasons, and 1 − the Jaccard index with those of a reader without a past."""
+
+    photos: list[Item]
+    reasons: list[PhotoReason]
+    unusual: float
 
 
 class Showcases:
@@ -66,17 +73,20 @@ class Showcases:
         **options: object,
     ) -> list[Showcase]:
         """As ``explain`` for each pair, in order; many at once cost little more than a few."""
-        chosen = Options(self.settings.selection.k if k is None else k, **options)  # type: ignore[arg-type]
+        how = Options(self.settings.selection.k if k is None else k, **options)  # type: ignore[arg-type]
         known: dict[object, Somewhere] = {}
         cases = []
         for user, place in pairs:
             if _key(place) not in known:
                 known[_key(place)] = self._somewhere(place)
             cases.append((self._somebody(user, place), known[_key(place)]))
-        made: list[Showcase] = []
-        for start in range(0, len(cases), CHUNK):
-            made += self._make(cases[start : start + CHUNK], chosen)
-        return made
+        chosen = [
+            one for start in range(0, len(cases), CHUNK) for one in self._choose(cases[start : start + CHUNK], how)
+        ]
+        people, places = [somebody for somebody, _ in cases], [somewhere.id for _, somewhere in cases]
+        shown = [one.photos for one in chosen]
+        written = write(self.ways.teller(how), shown, people, places, how.block, how.length)
+        return [_result(*parts) for parts in zip(cases, chosen, written, strict=True)]
 
     def users_of(self, business_id: str) -> list[str]:
         """The users who reviewed a place, for showing the same place to several; raises ``KeyError``."""
@@ -91,36 +101,29 @@ class Showcases:
     def _somewhere(self, place: str | Place) -> Somewhere:
         return self.encoder.somewhere(place) if isinstance(place, Place) else self.library.somewhere(place)
 
-    @torch.inference_mode()
-    def _make(self, cases: list[tuple[Somebody, Somewhere]], options: Options) -> list[Showcase]:
-        people = [somebody for somebody, _ in cases]
-        pools = [_candidates(somewhere, options) for _, somewhere in cases]
-        choices = self._choose(pools, people, options)
-        usual = self._choose(pools, [Somebody("", "")] * len(pools), options)
-        photos = [
-            _with_pins(pool, [pool[row] for row in choice.picks], options)
-            for pool, choice in zip(pools, choices, strict=True)
-        ]
-        places = [somewhere.id for _, somewhere in cases]
-        written = write(self.ways.teller(options), photos, people, places, options.block, options.length)
-        made = []
-        for number, (somebody, somewhere) in enumerate(cases):
-            reasons = _reasons(somebody, pools[number], photos[number], choices[number])
-            ids, unusual = {item.id for item in photos[number]}, usual[number].picks
-            others = {pools[number][row].id for row in unusual}
-            distance = 1 - len(ids & others) / len(ids | others)
-            made.append(_result(somebody, somewhere, photos[number], reasons, written[number], distance))
-        return made
-
-    def _choose(self, pools: list[list[Item]], people: Sequence[Somebody], options: Options) -> list[Shown]:
+    def _choose(self, cases: list[tuple[Somebody, Somewhere]], options: Options) -> list[_Chosen]:
+        """The photos of each case, and how far they are from what a reader without a past gets at the place."""
+        places = list({id(somewhere): somewhere for _, somewhere in cases}.values())
+        pools = [_candidates(somewhere, options) for somewhere in places]
+        number = {id(somewhere): row for row, somewhere in enumerate(places)}
+        nobody = [(Somebody("", ""), somewhere) for somewhere in places]
+        asked = [(somebody, pools[number[id(somewhere)]]) for somebody, somewhere in [*cases, *nobody]]
         dim = self.library.features.photos.dim
-        return self.ways.showing(options).many(
-            [rows_of(pool) for pool in pools],
-            [rows_of(somebody.photos, dim) for somebody in people],
-            [rows_of(somebody.texts, dim) for somebody in people],
+        picked = self.ways.showing(options).many(
+            [rows_of(pool) for _, pool in asked],
+            [rows_of(somebody.photos, dim) for somebody, _ in asked],
+            [rows_of(somebody.texts, dim) for somebody, _ in asked],
             options.k,
             options.theta,
         )
+        usual = [{pool[row].id for row in one.picks} for one, pool in zip(picked[len(cases) :], pools, strict=True)]
+        chosen = []
+        for (somebody, pool), choice, (_, somewhere) in zip(asked, picked, cases, strict=False):
+            photos = _with_pins(pool, [pool[row] for row in choice.picks], options)
+            ids, others = {item.id for item in photos}, usual[number[id(somewhere)]]
+            reasons = _reasons(somebody, pool, photos, choice)
+            chosen.append(_Chosen(photos, reasons, 1 - len(ids & others) / len(ids | others)))
+        return chosen
 
 
 def _open(run: str) -> Artifacts:
@@ -140,6 +143,8 @@ def _key(place: str | Place) -> object:
 
 def _candidates(somewhere: Somewhere, options: Options) -> list[Item]:
     """The photos that may be chosen; of photos that CLIP finds the same, the first, or the one that is pinned."""
+    if not options.pin and not options.leave_out:
+        return somewhere.distinct if options.drop_duplicates else list(somewhere.photos)
     known = {item.id for item in somewhere.photos} | {Path(item.id).name for item in somewhere.photos}
     for name in (*options.pin, *options.leave_out):
         if str(name) not in known:
@@ -150,9 +155,7 @@ def _candidates(somewhere: Somewhere, options: Options) -> list[Item]:
     if not options.drop_duplicates:
         return pool
     pool.sort(key=lambda item: not _named(item, options.pin))  # stable: pinned ones come first, and stay
-    features = np.stack([item.features for item in pool])
-    twins = np.triu(features @ features.T > SAME, 1).any(axis=0)
-    kept = [item for item, twin in zip(pool, twins, strict=True) if not twin]
+    kept = without_twins(pool)
     return sorted(kept, key=lambda item: item.id) if options.pin else kept
 
 
@@ -198,15 +201,9 @@ def _variety(photos: Sequence[Item], rank: int) -> float:
     return float(1 - max(photos[rank].features @ before.features for before in photos[:rank]))
 
 
-def _result(
-    somebody: Somebody,
-    somewhere: Somewhere,
-    photos: Sequence[Item],
-    reasons: Sequence[PhotoReason],
-    written: Written,
-    unusual: float,
-) -> Showcase:
-    scores = {"clip_align": written.clip_align, "unusual": unusual}
+def _result(case: tuple[Somebody, Somewhere], chosen: _Chosen, written: Written) -> Showcase:
+    (somebody, somewhere), photos = case, chosen.photos
+    scores = {"clip_align": written.clip_align, "unusual": chosen.unusual}
     return Showcase(
         user_id=somebody.id,
         business_id=somewhere.id,
@@ -216,7 +213,7 @@ def _result(
         photos=tuple(item.path for item in photos if item.path),
         captions=tuple(item.text for item in photos),
         text=written.text,
-        reasons=tuple(reasons),
+        reasons=tuple(chosen.reasons),
         sentences=tuple(
             SentenceReason(sentence, photo, confidence) for sentence, photo, confidence in written.sentences
         ),

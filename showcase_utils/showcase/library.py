@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Sequence
-from functools import cached_property
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property, lru_cache
 from pathlib import Path
-
-import pandas as pd
+from typing import Any, NamedTuple
 
 from showcase_utils.alignment.frames import load_scores
 from showcase_utils.alignment.phi import load_phi
@@ -18,7 +18,18 @@ from showcase_utils.encoding.features import load_sentences, open_features
 from showcase_utils.photos.folder import usable_ids
 from showcase_utils.showcase.material import Item, Somebody, Somewhere
 
+KEPT = 2_000  # places that are remembered with the features of their photos
 NAMES = "names.json"  # beside the published file: {"businesses": {id: name}, "users": {id: name}}
+
+
+class Visit(NamedTuple):
+    """A review, as far as it is needed here."""
+
+    review_id: str
+    user_id: str
+    business_id: str
+    text: str
+    image_ids: list[str]
 
 
 class Library:
@@ -33,13 +44,17 @@ class Library:
             images["image_id"].isin(usable_ids(images)) & images["image_id"].isin(set(self.features.photos.ids))
         ]
         self.paths: dict[str, str] = dict(zip(images["image_id"], images["path"], strict=True))
-        self._rows_of_user = self.reviews.groupby("user_id", sort=False).indices
-        self._rows_of_place = self.reviews.groupby("business_id", sort=False).indices
+        columns = (self.reviews[name].tolist() for name in Visit._fields)
+        self._visits = {visit.review_id: visit for visit in map(Visit, *columns)}
+        self._of_user, self._of_place = _by(self._visits.values(), "user_id"), _by(self._visits.values(), "business_id")
+        # what was asked for once is likely to be asked for again, and does not change
+        self.somewhere = lru_cache(KEPT)(self._somewhere)
+        self._past_of = lru_cache(4 * KEPT)(self._past)
 
     @cached_property
-    def histories(self) -> pd.Series:
+    def histories(self) -> dict[str, list[str]]:
         """By review id, the reviews that may be known of its user."""
-        return load_histories(self.artifacts)
+        return load_histories(self.artifacts).to_dict()
 
     @cached_property
     def names(self) -> dict[str, dict[str, str]]:
@@ -62,11 +77,11 @@ class Library:
         """The name of a place, or its id where it has none."""
         return self.names["businesses"].get(business_id, business_id)
 
-    def somewhere(self, business_id: str) -> Somewhere:
+    def _somewhere(self, business_id: str) -> Somewhere:
         """A place with all its photos, by id; raises ``KeyError`` for one that is not in GEST-s1."""
-        self._check("business_id", business_id, self._rows_of_place)
-        shown = self.reviews["image_ids"].iloc[self._rows_of_place[business_id]]
-        ids = sorted({image_id for ids in shown for image_id in ids if image_id in self.paths})
+        self._check("business_id", business_id, self._of_place)
+        shown = {image_id for visit in self._of_place[business_id] for image_id in visit.image_ids}
+        ids = sorted(image_id for image_id in shown if image_id in self.paths)
         return Somewhere(business_id, self.place_name(business_id), self._photos(ids, business_id))
 
     def somebody(self, user_id: str, business_id: str = "", limit: int = 10) -> Somebody:
@@ -75,23 +90,24 @@ class Library:
         Where they reviewed ``business_id``, what they are known by is that review's history; else all they wrote
         elsewhere.
         """
-        self._check("user_id", user_id, self._rows_of_user)
-        own = self.reviews.iloc[self._rows_of_user[user_id]]
-        there = own.loc[own["business_id"] == business_id, "review_id"]
-        past = own[own["business_id"] != business_id]
-        if len(there):
-            known = list(dict.fromkeys(review for visit in there for review in self.histories[visit]))
-            past = own.set_index("review_id", drop=False).loc[known]
-        past = past[:limit]
-        texts = [
-            Item(row.review_id, features, text=row.text, place=self.place_name(row.business_id))
-            for row, features in zip(past.itertuples(), self.features.reviews[past["review_id"].tolist()], strict=True)
-        ]
-        here = {item.id for item in self.somewhere(business_id).photos} if business_id in self._rows_of_place else set()
-        photos = []
-        for row in past.itertuples():
-            photos += self._photos([i for i in row.image_ids if i in self.paths and i not in here], row.business_id)
-        return Somebody(user_id, self.names["users"].get(user_id, user_id), photos[:limit], texts)
+        self._check("user_id", user_id, self._of_user)
+        own = self._of_user[user_id]
+        there = [visit.review_id for visit in own if visit.business_id == business_id]
+        past = [visit for visit in own if visit.business_id != business_id]
+        if there:
+            known = dict.fromkeys(review for visit in there for review in self.histories[visit])
+            past = [self._visits[review] for review in known]
+        items = [self._past_of(visit.review_id) for visit in past[:limit]]
+        here = {i for visit in self._of_place.get(business_id, ()) for i in visit.image_ids}
+        photos = [photo for _, taken in items for photo in taken if photo.id not in here]
+        return Somebody(user_id, self.names["users"].get(user_id, user_id), photos[:limit], [text for text, _ in items])
+
+    def _past(self, review_id: str) -> tuple[Item, list[Item]]:
+        """A review and its photos, as items of somebody's past."""
+        visit = self._visits[review_id]
+        features = self.features.reviews[[review_id]][0]
+        text = Item(review_id, features, text=visit.text, place=self.place_name(visit.business_id))
+        return text, self._photos([i for i in visit.image_ids if i in self.paths], visit.business_id)
 
     def test_visits(self, most: int) -> list[tuple[str, str]]:
         """Pairs of test users and places they went to, places with several of them first, so that they compare."""
@@ -104,8 +120,8 @@ class Library:
 
     def users_of(self, business_id: str) -> list[str]:
         """The users who reviewed a place, in the order of the file; raises ``KeyError``."""
-        self._check("business_id", business_id, self._rows_of_place)
-        return list(dict.fromkeys(self.reviews["user_id"].iloc[self._rows_of_place[business_id]]))
+        self._check("business_id", business_id, self._of_place)
+        return list(dict.fromkeys(visit.user_id for visit in self._of_place[business_id]))
 
     def _photos(self, ids: Sequence[str], business_id: str) -> list[Item]:
         if not ids:
@@ -116,8 +132,15 @@ class Library:
             for image_id, features in zip(ids, self.features.photos[list(ids)], strict=True)
         ]
 
-    def _check(self, column: str, value: str, known: dict) -> None:
+    def _check(self, column: str, value: str, known: Mapping[str, Any]) -> None:
         if value not in known:
             near = difflib.get_close_matches(str(value), map(str, list(known)[:20000]), n=2, cutoff=0.3)
             hint = f"; did you mean {' or '.join(near)}?" if near else ""
             raise KeyError(f"{column} {value} is not in GEST-s1 of profile '{self.artifacts.settings.profile}'{hint}")
+
+
+def _by(visits: Iterable[Visit], column: str) -> dict[str, list[Visit]]:
+    groups: defaultdict[str, list[Visit]] = defaultdict(list)
+    for visit in visits:
+        groups[getattr(visit, column)].append(visit)
+    return dict(groups)

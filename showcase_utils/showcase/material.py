@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+SAME = 0.999  # cosine from which two photos count as one
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"})
 
 
@@ -76,6 +78,18 @@ class Somewhere:
     id: str
     name: str
     photos: Sequence[Item]
+
+    @cached_property
+    def distinct(self) -> list[Item]:
+        """Its photos, of those that CLIP finds the same the first alone."""
+        return without_twins(self.photos)
+
+
+def without_twins(photos: Sequence[Item]) -> list[Item]:
+    """The photos in order, of those that CLIP finds the same the first alone."""
+    rows = np.stack([item.features for item in photos])
+    twins = np.triu(rows @ rows.T > SAME, 1).any(axis=0)
+    return [item for item, twin in zip(photos, twins, strict=True) if not twin]
 
 
 def refuse_one_string(name: str, value: object) -> None:

@@ -97,12 +97,14 @@ def test_with_quotes_first_the_generator_speaks_only_where_they_are_silent():
 def test_the_generator_is_not_run_where_quotes_say_all(monkeypatch):
     calls = []
     teller, photos = _teller(writers=("greedy", "retrieval"), quotes_first=True), _quotes().photos
-    monkeypatch.setattr(teller, "_write", lambda requests, offered, writer, way: calls.append(len(requests)))
+    monkeypatch.setattr(teller, "_write", lambda requests, *ways: calls.append((len(requests), ways[-1])))
     other, nothing = np.roll(photos, 1, axis=1), np.zeros((0, DIM), np.float32)
     teller.tell([Request(photos, nothing)])
     assert not calls and "generator" not in vars(teller)  # nor was it loaded
     told = teller.tell([Request(photos, nothing), Request(other, nothing), Request(photos, nothing)])
-    assert [len(found) for found in told] == [2, 0, 2] and calls == [1]
+    assert [len(found) for found in told] == [2, 0, 2] and calls == [(1, [{0, 1}])]
+    teller.tell([Request(np.stack([photos[0], other[1]]), nothing)])
+    assert calls[1:] == [(1, [{1}])]  # alone it writes for the photo that no quote speaks of
 
 
 def test_tone_shuts_out_and_manner_prefers():

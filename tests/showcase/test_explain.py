@@ -1,7 +1,7 @@
 """Showcases for users and places of a run, and for anybody's photos and texts."""
 
 import math
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -168,20 +168,25 @@ def test_photos_that_cannot_be_read_are_all_named(showcases, folder):
         Profile(texts="Great ramen.")
 
 
+def test_what_was_asked_for_once_is_not_read_again(showcases, monkeypatch):
+    pairs = [(user, "place1") for user in USERS]
+    first = showcases.explain_many(pairs)
+    for store in showcases.library.features[:2]:
+        monkeypatch.setattr(store, "shard", lambda number: pytest.fail("features are read again"))
+    assert showcases.explain_many(pairs) == first
+
+
 @pytest.mark.slow
-def test_eight_threads_give_the_answers_of_one(showcases):
+@pytest.mark.parametrize("options", [{}, {"decoding": ["greedy", "sample"]}])
+def test_eight_threads_give_the_answers_of_one(store, options):
+    """Also of a run that was just opened, and of sampling, whose random numbers belong to the whole process."""
+    showcases = Showcases.load(store)
+    showcases.encoder._clip = ClipByName()
     pairs = [(user, business) for user in USERS for business in BUSINESSES]
-    alone = [showcases.explain(*pair).image_ids for pair in pairs]
-    found = {}
-    threads = [
-        threading.Thread(target=lambda n=n: found.update({n: [showcases.explain(*p).image_ids for p in pairs]}))
-        for n in range(8)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert [found[n] for n in range(8)] == [alone] * 8
+    with ThreadPoolExecutor(8) as threads:
+        made = [threads.submit(lambda: [showcases.explain(*p, **options).to_dict() for p in pairs]) for _ in range(8)]
+        found = [one.result() for one in made]
+    assert found == [[showcases.explain(*p, **options).to_dict() for p in pairs]] * 8
 
 
 def test_what_is_shown_is_what_the_selection_stage_would_choose(showcases, store):
