@@ -12,7 +12,7 @@ GROUND = "sources extras terminal config recipes progress devices weights artifa
 FLOW = [  # a room imports from the ground and from rooms that stand before it
     *GROUND,
     *"demo_world photos data importing encoding alignment selection generation backbones".split(),
-    *"metrics statistics claims showcase plots published pipeline checking cli".split(),
+    *"metrics statistics claims showcase serving plots published kernels pipeline checking cli".split(),
 ]
 GROUND_FOR_ALL = {"metrics.metric", "metrics.corpus", "statistics"}  # what a value and an interval are
 NEVER = {("metrics", "generation"), ("metrics", "selection"), ("claims", "generation")}  # though they stand before
@@ -20,6 +20,7 @@ EXTRAS = {  # brought by an extra: a module that imports one of them cannot be i
     "nltk sacrebleu bert_score spacy": {"metrics"},
     "matplotlib mpl_toolkits seaborn IPython ipywidgets": {"plots"},
     "papermill nbformat nbclient jupyterlab": set(),
+    "starlette uvicorn": {"serving.app"},
     "ray": {"encoding.ray_engine"},
 }
 

@@ -27,6 +27,8 @@ def invoke(tmp_path, monkeypatch):
         "status",
         "accept",
         "explain",
+        "gallery",
+        "serve",
         "evaluate",
         "rate",
         "download",

@@ -13,7 +13,9 @@ for name in "{libraries}".split():
     sys.modules[name] = None
 import {module}
 """
-BROUGHT = "nltk sacrebleu bert_score spacy matplotlib seaborn IPython ipywidgets papermill nbformat ray"
+BROUGHT = (
+    "nltk sacrebleu bert_score spacy matplotlib seaborn IPython ipywidgets papermill nbformat ray starlette uvicorn"
+)
 
 
 def without(libraries, module):
@@ -28,7 +30,13 @@ def test_the_sentence_names_purpose_library_and_extra():
 
 
 @pytest.mark.parametrize(
-    ("module", "name"), [("metrics.text", "metrics"), ("metrics.bertscore", "metrics"), ("plots.writer", "notebooks")]
+    ("module", "name"),
+    [
+        ("metrics.text", "metrics"),
+        ("metrics.bertscore", "metrics"),
+        ("plots.writer", "notebooks"),
+        ("serving.app", "serve"),
+    ],
 )
 def test_what_cannot_do_without_an_extra_says_so(module, name):
     result = without(BROUGHT, f"showcase_utils.{module}")

@@ -66,7 +66,7 @@ def answer_page(showcases: Showcases, ask: Ask, place: Place | str, made: Sequen
     else:
         photos = [(item.id, item.path, item.text) for item in showcases.library.somewhere(place).photos if item.path]
     chosen = {str(path): number for number, path in enumerate(made[0].photos, 1)}
-    photos.sort(key=lambda photo: chosen.get(str(photo[1]), len(photos)))
+    photos.sort(key=lambda photo: chosen.get(str(photo[1]), len(chosen) + 1))
     rows = "".join(
         _offered(number, name, path, caption, chosen.get(str(path), 0), ask, picture)
         for number, (name, path, caption) in enumerate(photos[:OFFERED], 1)

@@ -29,4 +29,22 @@ def test_filters_appear_where_there_are_several(showcases):
 
 def test_every_photo_has_an_alternative_text(showcases):
     html = showcases.explain("user0", "place1", k=3).to_html()
-    assert len(re.findall(r'<img [^>]*alt="[^"]+"', html)) == html.count("<img ")
+    assert len(re.findall(r'<figure><img [^>]*alt="Photo \d of place1', html)) == 3
+    assert len(re.findall(r'<img [^>]*alt="', html)) == html.count("<img ")
+
+
+def test_a_picture_is_in_the_page_once(showcases):
+    shows = [showcases.explain(user, "place1", k=3) for user in ("user0", "user2")]
+    html = page([*shows, *shows], "Twice")
+    data = re.findall(r'src="(data:[^"]+)"', html)
+    assert len(data) == len(set(data)) and html.count("data-same=") > html.count("<img ") / 2
+    assert set(re.findall(r'data-same="(\w+)"', html)) <= set(re.findall(r'<img id="(\w+)"', html))
+    assert "data-same" not in shows[0]._repr_html_(), "no script runs in a notebook"
+
+
+def test_reasons_show_what_pulled_a_photo_and_how_the_whole_fits(showcases):
+    show = showcases.explain("user0", "place1", k=2)
+    html = show.to_html()
+    strongest = show.reasons[0].past[0]
+    assert f'<b style="--share:{strongest.share:.3f}">{strongest.share:.0%}</b>' in html
+    assert f"({show.scores['unusual']:.0%} apart)" in html and f"{show.scores['clip_align']:.0%} (CLIP-Align)" in html
