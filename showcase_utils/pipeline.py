@@ -10,7 +10,7 @@ import re
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +23,11 @@ from showcase_utils.artifacts import FRESH, STAGES, Artifacts
 from showcase_utils.config import Settings, absolute_overrides, load_settings
 from showcase_utils.devices import cpu_threads
 from showcase_utils.extras import extra
+from showcase_utils.kernels import KERNEL, Kernels
 from showcase_utils.progress import LOG, PROGRESS, last_line
 from showcase_utils.recipes import digest
 from showcase_utils.sources import PACKAGE
 
-KERNEL = "python3"
 RUNS = "runs.json"
 MENDABLE = {"OSError", "PermissionError", "FileNotFoundError", "SettingsError", "StaleStage", "MissingExtra"}
 NOTEBOOKS: dict[str, tuple[str, ...]] = {  # name -> the stages it reads; those it makes stand in artifacts.STAGES
@@ -124,17 +124,18 @@ def run(
     output = (output or store.folder / "notebooks").expanduser().resolve()
     output.mkdir(parents=True, exist_ok=True)
     parameters = {} if publish else _parameters(overrides, store)
-    results = []
+    results: list[NotebookRun] = []
     os.environ.setdefault("OMP_NUM_THREADS", str(cpu_threads(settings)))
-    with filelock.FileLock(store.folder / ".run.lock"):
-        for name in chosen(start, end):
+    names = chosen(start, end)
+    with filelock.FileLock(store.folder / ".run.lock"), Kernels() as kernels:
+        for name in names:
             target = output / f"{name}.ipynb"
             record = _records(output).get(name, {})
             if not (force or publish) and target.is_file() and record.get("key") == _key(store, name):
                 result = NotebookRun(name, "fresh", record["seconds"], target, _figures(store, name))
             else:
                 with watched(store.folder / PROGRESS, on_progress):
-                    seconds = _execute(name, target, parameters, on_cell)
+                    seconds = _execute(kernels, names[len(results) :][:2], target, parameters, on_cell)
                 _remember(output, name, {"key": _key(store, name), "seconds": round(seconds, 1)})
                 result = NotebookRun(name, "executed", seconds, target, _figures(store, name))
             on_done(result)
@@ -185,32 +186,43 @@ def watched(place: Path, on_progress: Callable[[str], None], every: float = 1.0)
             os.environ[LOG] = outside
 
 
-def _execute(name: str, target: Path, parameters: dict[str, Any], on_cell: Callable[[str, int, int], None]) -> float:
+def _execute(
+    kernels: Kernels,
+    names: Sequence[str],
+    target: Path,
+    parameters: dict[str, Any],
+    on_cell: Callable[[str, int, int], None],
+) -> float:
+    """Executes the first of ``names``; the kernel of the second, if there is one, starts meanwhile."""
+    started = time.perf_counter()
+    name, (source, *following) = names[0], [notebooks_folder() / f"{name}.ipynb" for name in names]
+    manager = kernels.start(source)
+    for later in following:
+        kernels.start(later)
     with warnings.catch_warnings(), extra("notebooks", "running the notebooks"):
         warnings.simplefilter("ignore")  # papermill's own imports warn of things that no user can mend
         import papermill
-    source = notebooks_folder() / f"{name}.ipynb"
     unknown = set(parameters) - set(papermill.inspect_notebook(str(source)))
     if unknown:
         raise RunError(f"{name} has no parameter {', '.join(sorted(unknown))}: its parameters cell is damaged")
     cells = len(published.read_notebook(source)["cells"]) + bool(parameters)  # papermill adds a cell for them
     half = target.with_suffix(".unfinished.ipynb")
-    started = time.perf_counter()
     try:
         papermill.execute_notebook(
             str(source),
             str(half),
             parameters=parameters,
             kernel_name=KERNEL,
-            cwd=str(source.parent),
+            km=manager,
             progress_bar=False,
-            extra_arguments=["--log-level=ERROR"],  # every kernel warns that loopback is not encrypted
             on_cell_start=lambda cell, cell_index, **_: on_cell(name, cell_index + 1, cells),
         )
     except papermill.PapermillExecutionError as error:
         where = f"{name} failed in cell {error.cell_index} [{error.exec_count}]: {error.ename}: {error.evalue}\n"
         trace = "" if error.ename in MENDABLE else re.sub(r"\x1b\[[\d;]*m", "", "\n".join(error.traceback)) + "\n"
         raise RunError(f"{where}{trace}The notebook as far as it came: {half}") from None
+    finally:
+        kernels.stop(source)
     os.replace(half, target)
     return time.perf_counter() - started
 

@@ -29,10 +29,16 @@ def read_notebook(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def sources_of(notebook: Mapping[str, Any]) -> list[str]:
+    """The code cells, without lines that only IPython reads."""
+    cells = ("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code")
+    return ["\n".join(line for line in c.splitlines() if not line.lstrip().startswith(("%", "!"))) for c in cells]
+
+
 def record_of(notebook: Mapping[str, Any], stages: Sequence[str], settings: Settings) -> dict[str, Any]:
     """What a notebook's outputs depend on: its cells, the code they and ``stages`` run, backbones, settings."""
     cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    modules = [module for cell in cells for module in imported_modules(_python(cell))]
+    modules = [module for cell in sources_of(notebook) for module in imported_modules(cell)]
     keys = {key for stage in _with_inputs(stages) for key in STAGES[stage].settings}
     return {
         "profile": settings.profile,
@@ -86,11 +92,6 @@ def _commit() -> str:
     """The commit that was checked out, to find the way back; what wrote a figure is told by ``made_by``."""
     asked = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=PACKAGE, capture_output=True, text=True)
     return asked.stdout.strip()
-
-
-def _python(cell: str) -> str:
-    """A cell without lines that only IPython reads."""
-    return "\n".join(line for line in cell.splitlines() if not line.lstrip().startswith(("%", "!")))
 
 
 def _with_inputs(stages: Sequence[str]) -> set[str]:

@@ -1,5 +1,6 @@
 """The driver over small notebooks of its own; the real ones run under nbval and in tests/notebooks."""
 
+import psutil
 import pytest
 
 from showcase_utils import pipeline
@@ -68,6 +69,21 @@ def test_bars_of_a_running_notebook_are_handed_on(house, monkeypatch):
     assert lines and lines[0].startswith("photos:") and "0/9" in lines[0]
     assert "photos" not in str(read_notebook(done.path)["cells"][-1]["outputs"])
     assert not (house / "artifacts" / "smoke" / ".progress").exists()
+
+
+@pytest.mark.slow
+def test_the_next_kernel_is_ready_before_its_notebook_and_none_is_left(house, monkeypatch):
+    write(house, PARAMETERS, "import time\nprint(time.time())")
+    began = "from psutil import Process\nprint(Process().create_time())"
+    cells = [code(PARAMETERS, ("parameters",)), *map(code, (began, "print('json' in globals())", "import json"))]
+    write_notebook(house / "notebooks" / "02_next.ipynb", *cells)
+    monkeypatch.setattr(pipeline, "NOTEBOOKS", {"01_data_filtering": (), "02_next": ()})
+    first, second = (
+        [c["outputs"] for c in read_notebook(done.path)["cells"] if c.get("outputs")] for done in run(house)
+    )
+    assert float("".join(second[0][0]["text"])) < float("".join(first[0][0]["text"]))
+    assert "".join(second[1][0]["text"]) == "False\n"  # what is imported ahead leaves no name
+    assert not psutil.Process().children()
 
 
 def test_a_failing_cell_is_shown_with_its_notebook(house):

@@ -1,0 +1,52 @@
+"""Kernels that are ready when their notebook is: each starts and imports while the notebook before it runs."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+from showcase_utils.extras import extra
+from showcase_utils.published import read_notebook, sources_of
+
+KERNEL = "python3"
+QUIET = "--log-level=ERROR"  # every kernel warns that loopback is not encrypted
+
+
+class Kernels:
+    """A process per notebook: memory of a GPU outlives a cell, but no process."""
+
+    def __init__(self) -> None:
+        self._started: dict[Path, Any] = {}
+
+    def start(self, notebook: Path) -> Any:
+        """The kernel manager of a notebook, in whose folder it runs; started by the first call, which does not wait."""
+        if notebook not in self._started:
+            with extra("notebooks", "running the notebooks"):
+                from jupyter_client import AsyncKernelManager
+                from jupyter_core.utils import run_sync
+            manager = AsyncKernelManager(kernel_name=KERNEL)
+            arguments = [QUIET, f"--IPKernelApp.code_to_run={_warm_up(notebook)}"]
+            run_sync(manager.start_kernel)(cwd=str(notebook.parent), extra_arguments=arguments)
+            self._started[notebook] = manager
+        return self._started[notebook]
+
+    def stop(self, notebook: Path) -> None:
+        """Ends the process of a notebook that ran."""
+        from jupyter_core.utils import run_sync
+
+        run_sync(self._started.pop(notebook).shutdown_kernel)(now=True)
+
+    def __enter__(self) -> Kernels:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for notebook in list(self._started):
+            self.stop(notebook)
+
+
+def _warm_up(notebook: Path) -> str:
+    """What the cells import, in a function: a cell that forgets an import must fail."""
+    nodes = [node for cell in sources_of(read_notebook(notebook)) for node in ast.parse(cell).body]
+    imports = [ast.unparse(node) for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+    return "\n    ".join(["def _warm_up():", "pass", *imports]) + "\n_warm_up()\ndel _warm_up"
