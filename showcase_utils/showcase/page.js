@@ -1,8 +1,12 @@
 "use strict";
 (() => {
-  // A photo that is shown twice is in the page once: the others take it from there when they come near.
-  const show = (image) => { image.src = document.getElementById(image.dataset.same).src; image.removeAttribute("data-same"); };
-  const again = () => document.querySelectorAll("img[data-same]");
+  // A photo that is shown twice is in the page once: the others take it from there. Those far below wait until one is near.
+  const show = (image) => {
+    const holder = image.dataset.same ? document.getElementById(image.dataset.same) : image;
+    image.src = holder.dataset.src ?? holder.src;
+    image.removeAttribute("data-same");
+  };
+  const again = () => document.querySelectorAll("img[data-same], img[data-src]:not([src])");
   const near = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries) if (isIntersecting) { near.unobserve(target); show(target); }
   }, { rootMargin: "100% 0%" });

@@ -17,13 +17,15 @@ if TYPE_CHECKING:  # a result makes pages of itself
 
 LARGEST, LEAST = 960, 320  # pixels of a photo's longer side: on a page of one showcase, and of very many
 PIXELS = 9600  # that all showcases of a page share
+AT_ONCE = 200  # pictures that a browser decodes when it opens a page; the others when they come near
 
 
 def page(showcases: Sequence[Showcase], title: str) -> str:
     """Several showcases as one page that needs no other file and makes no request.
 
     Filters by place and reader appear where there are several of them. A photo that is shown again is in the file
-    once: the script shows it there, too. The more showcases, the smaller the photos.
+    once: the script shows it there, too, and what lies far below when one comes near. The more showcases, the smaller
+    the photos.
     """
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
     alone = len(showcases) == 1
@@ -51,7 +53,7 @@ def asset(name: str) -> str:
 
 
 def _once() -> Picture:
-    """Gives each picture its data at its first appearance, and then the id of that one."""
+    """Gives each picture its data at its first appearance, and then the id of that one, for the script."""
     seen: dict[str, str] = {}
 
     def picture(path: Path, size: int) -> str:
@@ -59,7 +61,7 @@ def _once() -> Picture:
         if data in seen:
             return f'data-same="{seen[data]}"'
         seen[data] = f"photo{len(seen)}"
-        return f'id="{seen[data]}" src="{data}"'
+        return f'id="{seen[data]}" {"src" if len(seen) <= AT_ONCE else "data-src"}="{data}"'
 
     return picture
 

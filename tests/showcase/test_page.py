@@ -1,6 +1,7 @@
 """The page: self-contained, escaped, with filters where there is something to filter."""
 
 import re
+import sys
 
 from showcase_utils.showcase import page
 
@@ -36,10 +37,16 @@ def test_every_photo_has_an_alternative_text(showcases):
 def test_a_picture_is_in_the_page_once(showcases):
     shows = [showcases.explain(user, "place1", k=3) for user in ("user0", "user2")]
     html = page([*shows, *shows], "Twice")
-    data = re.findall(r'src="(data:[^"]+)"', html)
+    data = re.findall(r' src="(data:[^"]+)"', html)
     assert len(data) == len(set(data)) and html.count("data-same=") > html.count("<img ") / 2
     assert set(re.findall(r'data-same="(\w+)"', html)) <= set(re.findall(r'<img id="(\w+)"', html))
     assert "data-same" not in shows[0]._repr_html_(), "no script runs in a notebook"
+
+
+def test_pictures_far_below_wait_for_the_script(showcases, monkeypatch):
+    monkeypatch.setattr(sys.modules[page.__module__], "AT_ONCE", 2)
+    html = page([showcases.explain(user, "place1", k=3) for user in ("user0", "user2")], "Two")
+    assert html.count(' src="data:') == 2 and html.count(' data-src="data:') > 2
 
 
 def test_reasons_show_what_pulled_a_photo_and_how_the_whole_fits(showcases):
