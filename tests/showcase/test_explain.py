@@ -119,7 +119,7 @@ def test_method_system_decoding_and_tone_are_those_asked_for(showcases, store):
     assert teller.settings.writers == ("retrieval",) and teller.settings.tone == 0
     assert teller is showcases.ways.teller(Options(1, **options)), "opened once"
     quoted = {text for text in teller.quotes.sentences["text"]}
-    assert {each.sentence for each in showcases.explain("user0", "place1", **options).sentences} <= quoted
+    assert {each.sentence.lower() for each in showcases.explain("user0", "place1", **options).sentences} <= quoted
     other = showcases.ways.teller(Options(3, system="img_gpt2"))
     assert other.generator is not teller.generator and other.quotes is teller.quotes
 
