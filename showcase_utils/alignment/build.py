@@ -85,7 +85,7 @@ def train_on(
         "pairs_without_photo": len(voted) - len(pairs),
         "fleiss_kappa": fleiss_kappa(voted),
         "epochs": len(history),
-        "test": alignment_metrics(test.label, confidence, test.review, phi.threshold, settings.seed),
+        "test": alignment_metrics(test.label, confidence, test.review, phi.threshold),
     }
 
 

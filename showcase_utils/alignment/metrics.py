@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
+from showcase_utils.alignment.phi import Pairs, Phi
 from showcase_utils.statistics.resampling import percentile_bounds, resampled_rows
 
 Labels = NDArray[np.int64]
@@ -17,43 +18,57 @@ Confidence = NDArray[np.float32]
 BINS = 10
 
 
-def alignment_metrics(
-    label: Labels,
-    confidence: Confidence,
-    review: NDArray[np.object_],
-    threshold: float,
-    seed: int,
-    resamples: int = 1000,
-) -> dict[str, Any]:
-    """AUC and F1 at ``threshold`` with intervals; precision, recall, average precision and the calibration error.
+def held_out_metrics(phi: Phi, test: Pairs, **options: Any) -> dict[str, Any]:
+    """`alignment_metrics` of Φ on pairs that it has not seen, and `alignment_intervals` with ``options``."""
+    measured = test.label, phi.score(test.image, test.sentence), test.review, phi.threshold
+    return alignment_metrics(*measured) | alignment_intervals(*measured, **options)
 
-    ``NAME_interval`` is the 95 % percentile interval over resamples of whole *reviews*, because the pairs of one
-    review share photos and sentences; resamples with a single class are left out. Raises ``ValueError`` when the pairs
-    themselves are of a single class.
+
+def alignment_metrics(
+    label: Labels, confidence: Confidence, review: NDArray[np.object_], threshold: float
+) -> dict[str, Any]:
+    """AUC, F1, precision and recall at ``threshold``, average precision and the calibration error.
+
+    Raises ``ValueError`` when the pairs are of a single class.
     """
     if len(np.unique(label)) < 2:
         raise ValueError("the test pairs are all of one class: annotate more reviews")
-    names, groups = np.unique(review.astype(str), return_inverse=True)
-    kept = confidence >= threshold
-    draws = []
-    for rows in resampled_rows(groups, resamples, np.random.default_rng(seed)):
-        if 0 < label[rows].sum() < len(rows):
-            draws.append((_auc(label[rows], confidence[rows]), _f1(label[rows], kept[rows])))
-    auc, f1 = (list(percentile_bounds(values)) for values in np.array(draws).reshape(-1, 2).T)
-    bins = _calibration(label, confidence)
+    kept, bins = confidence >= threshold, _calibration(label, confidence)
     return {
         "pairs": len(label),
-        "reviews": len(names),
+        "reviews": len(np.unique(review.astype(str))),
         "positive_share": float(label.mean()),
         "auc": _auc(label, confidence),
-        "auc_interval": auc,
         "f1": _f1(label, kept),
-        "f1_interval": f1,
         "precision": float(label[kept].mean()) if kept.any() else 0.0,
         "recall": float(kept[label == 1].mean()),
         "average_precision": float(average_precision_score(label, confidence)),
         "calibration_error": float(np.average((bins["x"] - bins["y"]).abs(), weights=bins["n"])),
     }
+
+
+def alignment_intervals(
+    label: Labels,
+    predicted: Confidence,
+    review: NDArray[np.object_],
+    threshold: float,
+    rounds: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> dict[str, list[float]]:
+    """Intervals ``auc_interval`` and ``f1_interval`` of `alignment_metrics`; ``predicted`` is Φ's confidence.
+
+    Whole *reviews* are drawn again, because the pairs of one review share photos and sentences; rounds with a single
+    class are left out.
+    """
+    groups, kept = np.unique(review.astype(str), return_inverse=True)[1], predicted >= threshold
+    drawn = [
+        (_auc(label[rows], predicted[rows]), _f1(label[rows], kept[rows]))
+        for rows in resampled_rows(groups, rounds, np.random.default_rng(seed))
+        if 0 < label[rows].sum() < len(rows)
+    ]
+    auc, f1 = (list(percentile_bounds(values, confidence)) for values in np.array(drawn).reshape(-1, 2).T)
+    return {"auc_interval": auc, "f1_interval": f1}
 
 
 def alignment_curves(label: Labels, confidence: Confidence) -> pd.DataFrame:

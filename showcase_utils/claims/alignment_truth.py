@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from showcase_utils.alignment.labelled import Labelled
-from showcase_utils.alignment.metrics import alignment_metrics
+from showcase_utils.alignment.metrics import held_out_metrics
 from showcase_utils.alignment.phi import train_alignment
-from showcase_utils.config import Alignment
+from showcase_utils.config import Settings
 from showcase_utils.demo_world.truth import Truth
+from showcase_utils.statistics.resampling import interval_options
 
 
 def described_pairs(truth: Truth) -> pd.DataFrame:
@@ -54,22 +55,19 @@ def distilled_against_truth(
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def cost_of_annotation_errors(
-    labelled: Labelled, truth: pd.DataFrame, settings: Alignment, seed: int, resamples: int = 1000
-) -> pd.DataFrame:
+def cost_of_annotation_errors(labelled: Labelled, truth: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """Φ trained on the annotators' votes and Φ trained on the truth, both measured against the truth.
 
-    Same pairs, split, settings and seed. Rows votes and truth; columns as ``alignment_metrics``, and
-    ``wrong_labels``: the share of the training labels that are not the truth.
+    Same pairs, split, settings and seed. Rows votes and truth; columns as ``held_out_metrics``, and ``wrong_labels``:
+    the share of the training labels that are not the truth.
     """
     true = _is_true(labelled.frame["sentence"], labelled.frame["image_id"], truth).astype(np.int64)
     in_training, test = (labelled.frame["split"] == "train").to_numpy(), labelled.side("test", true)
-    reviews = labelled.frame.loc[labelled.frame["split"] == "test", "review_id"].to_numpy()
     rows: dict[str, dict[str, Any]] = {}
     for name, label in (("votes", labelled.frame["label"].to_numpy()), ("truth", true)):
-        phi, _ = train_alignment(labelled.side("train", label), labelled.side("val", label), settings, seed)
-        confidence = phi.score(test.image, test.sentence)
-        metrics = alignment_metrics(test.label, confidence, reviews, phi.threshold, seed, resamples)
+        train, val = labelled.side("train", label), labelled.side("val", label)
+        phi, _ = train_alignment(train, val, settings.alignment, settings.seed)
+        metrics = held_out_metrics(phi, test, **interval_options(settings))
         rows[name] = {**metrics, "wrong_labels": float((label != true)[in_training].mean())}
     return pd.DataFrame.from_dict(rows, orient="index")
 

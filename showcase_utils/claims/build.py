@@ -30,7 +30,6 @@ from showcase_utils.claims.ledger import judge_claims, ledger_frame, paper_claim
 from showcase_utils.claims.scores import (
     comparison_table,
     ground_texts,
-    interval_options,
     known_truth,
     ladder_table,
     metric_table,
@@ -45,6 +44,7 @@ from showcase_utils.metrics.corpus import mean_metric
 from showcase_utils.metrics.generated import Grounding, runs_of, with_references
 from showcase_utils.selection.pools import open_pools
 from showcase_utils.selection.tables import evaluable, method_table
+from showcase_utils.statistics.resampling import interval_options
 from showcase_utils.statistics.significance import interval
 
 
@@ -107,7 +107,7 @@ def evaluate_steps(context: BuildContext, truth: Truth, scores: pd.DataFrame) ->
     _write_csv(context.out / "tastes.csv", taste_table(truth, selected, **options))
     pools = open_pools(context)
     known = [scores_of(truth, pools, settings.selection.k) for scores_of in (informed_scores, past_scores)]
-    table = method_table(evaluable(pd.concat([scores, *known])), draws=options["rounds"])
+    table = method_table(evaluable(pd.concat([scores, *known])), **options)
     _write_csv(context.out / "step_one.csv", table.reset_index())
     described = described_pairs(truth)
     kept = distilled_against_truth(
@@ -115,7 +115,7 @@ def evaluate_steps(context: BuildContext, truth: Truth, scores: pd.DataFrame) ->
     )
     _write_csv(context.out / "distilled.csv", kept.rename_axis("unit").reset_index())
     if labelled := load_labelled(context):
-        cost = cost_of_annotation_errors(labelled, described, settings.alignment, settings.seed, options["rounds"])
+        cost = cost_of_annotation_errors(labelled, described, settings)
         _write_csv(context.out / "annotation_errors.csv", cost.rename_axis("labels").reset_index())
 
 

@@ -12,13 +12,14 @@ from scipy.stats import norm
 from showcase_utils.alignment.frames import Diversity
 from showcase_utils.alignment.phi import COSINE
 from showcase_utils.claims.ledger import DISTANCE, RANK, Evidence, Key, comparisons, paper_claims
-from showcase_utils.claims.scores import Options, Scores, interval_options
+from showcase_utils.claims.scores import Scores
 from showcase_utils.config import Settings
 from showcase_utils.metrics.corpus import mean_metric
 from showcase_utils.metrics.generated import REFERENCE
 from showcase_utils.metrics.metric import Metric
 from showcase_utils.selection.tables import evaluable
 from showcase_utils.statistics.correlation import rank_correlations
+from showcase_utils.statistics.resampling import interval_options
 from showcase_utils.statistics.significance import Interval, compare
 
 TRACKERS = ("CLIP-Align", "CLIP-Score")
@@ -121,6 +122,8 @@ def why_missing(settings: Settings, phi: str, known_world: bool) -> dict[str, st
     return why
 
 
-def _evidence(first: Sequence[Metric], second: Sequence[Metric], users: Sequence[str], options: Options) -> Evidence:
+def _evidence(
+    first: Sequence[Metric], second: Sequence[Metric], users: Sequence[str], options: dict[str, Any]
+) -> Evidence:
     one, other = (float(np.mean([run.value for run in side])) for side in (first, second))
     return Evidence(one, other, compare(first, second, users, **options))

@@ -45,16 +45,6 @@ NEIGHBOUR = "floor_neighbour"
 LADDER = ("Right", "Dish recall", "True alignment", "CLIP-Align", "Tone against", "Same text", "Sentences", "Length")
 
 Scores = dict[str, dict[str, list[Metric]]]  # metric -> system -> one per seed
-Options = dict[str, Any]  # rounds, confidence, seed of intervals
-
-
-def interval_options(settings: Settings) -> Options:
-    """How the run's settings want intervals to be drawn."""
-    return {
-        "rounds": settings.evaluation.bootstrap,
-        "confidence": settings.evaluation.confidence,
-        "seed": settings.seed,
-    }
 
 
 def proposed_system(systems: Sequence[str]) -> str:

@@ -14,7 +14,6 @@ from showcase_utils.artifacts import Artifacts
 from showcase_utils.claims.scores import (
     comparison_table,
     ground_texts,
-    interval_options,
     known_truth,
     metric_table,
     proposed_system,
@@ -24,6 +23,7 @@ from showcase_utils.claims.tables import cell, wide
 from showcase_utils.data.frames import load_reviews
 from showcase_utils.metrics.generated import runs_of, with_references
 from showcase_utils.metrics.submitted import Submission
+from showcase_utils.statistics.resampling import interval_options
 
 FOLDER = "evaluate"  # beside the stages, one folder per name
 SHOWN = ("BLEU-4", "METEOR", "Distinct-2", "BERTScore", "CLIP-Align", "Right", "Dish recall", "Tone against", "Length")

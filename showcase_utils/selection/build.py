@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 from joblib import Parallel, cpu_count, delayed, parallel_config
@@ -27,7 +26,8 @@ def build_selection(context: BuildContext) -> None:
     Files: models/ (a folder per trained ranker) · history.csv (all training curves) · selected.parquet (method,
     profile, seed, split, ids, ``image_ids`` in pick order) · chosen.parquet (those that are shown) · scores.parquet
     (one row per pick list: metrics at K = k, pool and history sizes) · sameness.csv (per method and place) ·
-    k_curves.csv (test, pools larger than the largest K) · theta_curves.csv (test, pools larger than k).
+    k_scores.parquet (as scores, by k; test, pools larger than the largest) · theta_curves.csv (test, pools larger
+    than k).
     Raises ``ValueError`` as `build_pools` and `methods_of` do.
     """
     use_threads(context.settings)
@@ -63,8 +63,8 @@ def build(
     _write(sameness_of_places(pools, selectors, settings.k, seed, device), out / "sameness.csv")
 
     large = is_evaluable(pools, rows, max(K_RANGE))
-    lists = {variant: _only(choice, large) for variant, choice in lists.items()}
-    _write(k_curves(pools, rows[large], lists, selectors, device), out / "k_curves.csv")
+    lists = {variant: Choice(choice.picks[large]) for variant, choice in lists.items()}
+    k_curves(pools, rows[large], lists, selectors, device).to_parquet(out / "k_scores.parquet", index=False)
     enough = rows[is_evaluable(pools, rows, settings.k)]
     _write(theta_curves(pools, enough, selectors, settings.k, device, progress), out / "theta_curves.csv")
 
@@ -101,11 +101,6 @@ def train(
             )
         ]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["objective", "profile", "seed"])
-
-
-def _only(choice: Choice, kept: np.ndarray) -> Choice:
-    values = choice.relevance and [row for row, keep in zip(choice.relevance, kept, strict=True) if keep]
-    return Choice(choice.picks[kept], values)
 
 
 def _write(frame: pd.DataFrame, path: Path) -> None:

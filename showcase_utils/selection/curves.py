@@ -12,7 +12,7 @@ from showcase_utils.selection.choosing import Choice, Choices, choose, first_pic
 from showcase_utils.selection.methods import Selector, Variant
 from showcase_utils.selection.pools import Ints, Pools
 from showcase_utils.selection.scoring import score
-from showcase_utils.selection.tables import METRICS, method_table
+from showcase_utils.selection.tables import METRICS
 
 THETAS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 K_RANGE = range(1, 11)
@@ -21,7 +21,7 @@ K_RANGE = range(1, 11)
 def k_curves(
     pools: Pools, rows: Ints, choices: Choices, selectors: Sequence[Selector], device: str | torch.device
 ) -> pd.DataFrame:
-    """Every method's means and intervals for each K of `K_RANGE`, on the same rows throughout.
+    """The scores of every method for each ``k`` of `K_RANGE`, sample by sample, on the same rows throughout.
 
     ``choices`` of ``rows`` are the longest lists; methods whose short lists are not their beginnings choose anew.
     """
@@ -29,8 +29,9 @@ def k_curves(
     scores = []
     for k in K_RANGE:
         lists = first_picks(choices, k) | choose(pools, rows, anew, k, device)
-        scores += [score(pools, rows, variant, choice, k).assign(k=k) for variant, choice in lists.items()]
-    return method_table(pd.concat(scores, ignore_index=True), by=["k"]).reset_index()
+        for variant, choice in lists.items():  # the ranking, and so its AUC, is the same for all K
+            scores.append(score(pools, rows, variant, Choice(choice.picks), k).assign(k=k))
+    return pd.concat(scores, ignore_index=True)
 
 
 def theta_curves(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,17 +14,8 @@ from showcase_utils.statistics.resampling import percentile_bounds, resampled_me
 METRICS = ("precision", "recall", "f1", "diversity", "auc")
 INTERVALS = ("f1", "diversity", "auc")
 POOL_EDGES = (0, 10, 20, 40, 80, np.inf)
-LITTLE = 0.1  # of the other's mean: how much relevance still counts as "little" lost; our reading of the claim
 Name = tuple[str, str]  # method, profile
-DPP, IMAGE, TEXT = ("dpp", "img+text"), ("dpp", "img"), ("dpp", "text")
-RANDOM, RELEVANCE = ("random", "none"), ("top_k_learned", "img+text")
-CLAIM_ONE = (  # claim, one, other, metric, and what the difference must exceed: 0, or minus a share of the other
-    ("personalised beats random", DPP, RANDOM, "f1", 0.0),
-    ("img+text ≥ img", DPP, IMAGE, "f1", 0.0),
-    ("img > text", IMAGE, TEXT, "f1", 0.0),
-    ("the DPP buys diversity", DPP, RELEVANCE, "diversity", 0.0),
-    ("the DPP costs little relevance", DPP, RELEVANCE, "f1", LITTLE),
-)
+RANDOM = ("random", "none")
 DOSE_RESPONSE = Path(__file__).with_name("dose_response.csv")
 LEARNED = ("dpp", "metric_dpp")
 RULES = ("random", "k_medoids", "top_k_cosine", "mmr_cosine", "dpp_cosine")  # what learns nothing
@@ -45,11 +37,12 @@ def labels(k: int) -> dict[str, str]:
 def method_table(
     scores: pd.DataFrame,
     by: Sequence[str] = (),
-    draws: int = 1000,
-    seed: int = 0,
     sameness: pd.DataFrame | None = None,
+    rounds: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
 ) -> pd.DataFrame:
-    """Mean of each metric per method and profile (and the columns ``by``), with 95 % intervals of F1, Div and AUC.
+    """Mean of each metric per method and profile (and the columns ``by``), with intervals of F1, Div and AUC.
 
     Seeds are averaged within each sample first; intervals resample users, since a user's samples hang together.
     ``sameness`` (sameness.csv) adds how much alike the users of a place are served, mean over places and seeds:
@@ -60,9 +53,11 @@ def method_table(
     samples = _per_sample(scores, keys)
     table = samples.groupby(keys, observed=True)[list(METRICS)].mean()
     table.insert(0, "samples", samples.groupby(keys, observed=True).size())
+    wide = samples.pivot(index=["user_id", "review_id"], columns=keys, values=list(INTERVALS))
+    drawn = resampled_means(wide.to_numpy(), wide.index.codes[0], rounds, np.random.default_rng(seed))
+    bounds = pd.DataFrame([percentile_bounds(means, confidence) for means in drawn.T], index=wide.columns)
     for metric in INTERVALS:
-        bounds = [_interval(part, metric, draws, seed) for _, part in samples.groupby(keys, observed=True)]
-        table[[f"{metric}_low", f"{metric}_high"]] = bounds
+        table[[f"{metric}_low", f"{metric}_high"]] = bounds.loc[metric].reindex(table.index).to_numpy()
     if sameness is not None:
         table = table.join(sameness.groupby(["method", "profile"])[["top_set", "overlap"]].mean())
     return table if by else table.sort_values("f1", ascending=False)
@@ -83,9 +78,15 @@ def with_strata(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def paired_difference(
-    scores: pd.DataFrame, one: Name, other: Name, metric: str, draws: int = 1000, seed: int = 0
+    scores: pd.DataFrame,
+    one: Name,
+    other: Name,
+    metric: str,
+    rounds: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
 ) -> pd.Series:
-    """Mean of ``one`` minus ``other`` over the same samples, with its 95 % interval.
+    """Mean of ``one`` minus ``other`` over the same samples, with its interval.
 
     Gives difference, low, high, mean_one, mean_other, samples, users. ``one`` and ``other`` are (method, profile).
     The bootstrap is paired and resamples users. Samples where the metric is undefined for either are left out.
@@ -101,8 +102,9 @@ def paired_difference(
     difference = (left[metric] - right[metric]).dropna()
     if difference.empty:
         raise ValueError(f"{one} and {other} share no sample on which {metric} is defined")
-    paired = pd.DataFrame({"user_id": left["user_id"].reindex(difference.index), metric: difference})
-    low, high = _interval(paired, metric, draws, seed)
+    users = pd.factorize(left["user_id"].reindex(difference.index), sort=True)[0]
+    drawn = resampled_means(difference.to_numpy(), users, rounds, np.random.default_rng(seed))
+    low, high = percentile_bounds(drawn, confidence)
     return pd.Series(
         {
             "difference": difference.mean(),
@@ -111,12 +113,12 @@ def paired_difference(
             "mean_one": left[metric].reindex(difference.index).mean(),
             "mean_other": right[metric].reindex(difference.index).mean(),
             "samples": len(difference),
-            "users": paired["user_id"].nunique(),
+            "users": users.max() + 1,
         }
     )
 
 
-def over_chance(scores: pd.DataFrame, draws: int = 1000, seed: int = 0) -> pd.DataFrame:
+def over_chance(scores: pd.DataFrame, rounds: int = 1000, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
     """How many times chance's F1 each method has on the test split, the best first: mean, ``over chance``, low, high.
 
     Chance is exact, so the interval is that of the method alone: users are drawn again for both means of the ratio.
@@ -125,24 +127,21 @@ def over_chance(scores: pd.DataFrame, draws: int = 1000, seed: int = 0) -> pd.Da
     for name, part in evaluable(scores).groupby(["method", "profile"]):
         mine = part.groupby(["user_id", "review_id"])[["f1", "chance"]].mean().reset_index()
         users = np.unique(mine["user_id"].to_numpy(str), return_inverse=True)[1]
-        found, chance = (
-            resampled_means(mine[column].to_numpy(), users, draws, np.random.default_rng(seed))
-            for column in ("f1", "chance")
-        )
-        low, high = percentile_bounds(found / chance)
+        drawn = resampled_means(mine[["f1", "chance"]].to_numpy(), users, rounds, np.random.default_rng(seed))
+        low, high = percentile_bounds(drawn[:, 0] / drawn[:, 1], confidence)
         ratio = mine["f1"].mean() / mine["chance"].mean()
         rows[name] = {"f1": mine["f1"].mean(), "over chance": ratio, "low": low, "high": high}
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis(["method", "profile"])
     return table.sort_values("over chance", ascending=False)
 
 
-def dose_rows(scores: pd.DataFrame, strength: float, draws: int = 1000, seed: int = 0) -> pd.DataFrame:
+def dose_rows(scores: pd.DataFrame, strength: float, **options: Any) -> pd.DataFrame:
     """What the methods find in a world of some strength of signatures: strength, method, metric, value, low, high.
 
     The metrics are ``AUC``, of methods that rank, and ``F1, times chance``.
     """
-    auc = method_table(evaluable(scores), draws=draws, seed=seed)[["auc", "auc_low", "auc_high"]].dropna()
-    times = over_chance(scores, draws, seed)[["over chance", "low", "high"]]
+    auc = method_table(evaluable(scores), **options)[["auc", "auc_low", "auc_high"]].dropna()
+    times = over_chance(scores, **options)[["over chance", "low", "high"]]
     parts = {"AUC": auc, "F1, times chance": times}
     rows = [
         table.droplevel("profile").set_axis(["value", "low", "high"], axis=1).reset_index().assign(metric=metric)
@@ -159,7 +158,7 @@ def load_dose_response() -> pd.DataFrame:
     return pd.read_csv(DOSE_RESPONSE)
 
 
-def against_best_baselines(scores: pd.DataFrame, metric: str = "f1", draws: int = 1000) -> pd.DataFrame:
+def against_best_baselines(scores: pd.DataFrame, metric: str = "f1", **options: Any) -> pd.DataFrame:
     """The learned DPPs, of each profile, against the best rule that learns nothing and the best other method at all.
 
     One row per method, profile and opponent: the opponent, and ``metric``'s difference with its interval. Opponents are
@@ -172,11 +171,11 @@ def against_best_baselines(scores: pd.DataFrame, metric: str = "f1", draws: int 
         best = {"learns nothing": means[method.isin(RULES)], "any other": means[~method.isin([mine[0], "oracle"])]}
         for kind, found in best.items():
             facts = {"method": mine[0], "profile": mine[1], "best that": kind, "opponent": " ".join(found.idxmax())}
-            rows.append(facts | dict(paired_difference(evaluable(scores), mine, found.idxmax(), metric, draws)))
+            rows.append(facts | dict(paired_difference(evaluable(scores), mine, found.idxmax(), metric, **options)))
     return pd.DataFrame(rows).set_index(["method", "profile", "best that"])
 
 
-def strata_table(scores: pd.DataFrame, by: str, names: Sequence[Name], draws: int = 1000) -> pd.DataFrame:
+def strata_table(scores: pd.DataFrame, by: str, names: Sequence[Name], **options: Any) -> pd.DataFrame:
     """Means of some methods by ``pool`` or ``user`` (see `with_strata`), and F1's paired difference to random.
 
     Test split. A band in which a method has no sample is left out. ``samples`` says how much a row can say.
@@ -185,7 +184,7 @@ def strata_table(scores: pd.DataFrame, by: str, names: Sequence[Name], draws: in
     for band, part in evaluable(with_strata(scores)).groupby(by, observed=True):
         for name in names:
             mine = part[(part["method"] == name[0]) & (part["profile"] == name[1])]
-            gap = paired_difference(part, name, RANDOM, "f1", draws)
+            gap = paired_difference(part, name, RANDOM, "f1", **options)
             means = _per_sample(mine, ["method"])[list(METRICS)].mean()
             rows.append(
                 {by: band, "method": " ".join(name).removesuffix(" none"), "samples": gap["samples"], **means}
@@ -194,38 +193,6 @@ def strata_table(scores: pd.DataFrame, by: str, names: Sequence[Name], draws: in
     return pd.DataFrame(rows).set_index([by, "method"])
 
 
-def claim_one(scores: pd.DataFrame, draws: int = 1000) -> pd.DataFrame:
-    """The paper's claim about selection, part by part, on the test split: difference, interval, verdict.
-
-    *reproduced*: the whole interval lies above the bound (0; for "costs little" minus a tenth of the other's mean);
-    else *not reproduced*, and ``opposite`` says whether the whole interval lies below the bound. That the DPP costs
-    little relevance is *not testable here* where relevance alone does not beat random: there is none to lose. Parts
-    whose profiles were not trained are left out. The ledger of notebook 05 corrects for the number of claims besides.
-    """
-    test = evaluable(scores)
-    there = set(zip(test["method"], test["profile"], strict=True))
-    rows = []
-    for claim, one, other, metric, share in CLAIM_ONE:
-        if {one, other} <= there:
-            row = paired_difference(test, one, other, metric, draws)
-            bound = -share * row["mean_other"]
-            verdict = "reproduced" if row["low"] > bound else "not reproduced"
-            if share and paired_difference(test, RELEVANCE, RANDOM, metric, draws)["low"] <= 0:
-                verdict = "not testable here"
-            facts = {"bound": bound, "verdict": verdict, "opposite": row["high"] < bound}
-            rows.append({"claim": claim, "metric": metric, **row, **facts})
-    return pd.DataFrame(rows)
-
-
 def _per_sample(scores: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     group = [*keys, "review_id", "user_id"]
     return scores.groupby(group, observed=True, sort=True)[list(METRICS)].mean().reset_index()
-
-
-def _interval(samples: pd.DataFrame, metric: str, draws: int, seed: int) -> tuple[float, float]:
-    """95 % percentile interval of the mean, resampling whole users."""
-    defined = samples.dropna(subset=metric)
-    if defined.empty:
-        return float("nan"), float("nan")
-    users = np.unique(defined["user_id"].to_numpy(str), return_inverse=True)[1]
-    return percentile_bounds(resampled_means(defined[metric].to_numpy(), users, draws, np.random.default_rng(seed)))

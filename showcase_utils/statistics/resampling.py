@@ -7,14 +7,22 @@ which its results come.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from showcase_utils.config import Settings
 from showcase_utils.metrics.metric import Floats
 
 Ints = NDArray[np.int64]
 CHUNK = 100  # rounds whose weights are in memory at once
+
+
+def interval_options(settings: Settings) -> dict[str, Any]:
+    """How a run's settings want intervals to be drawn: ``rounds``, ``confidence``, ``seed``."""
+    evaluation = settings.evaluation
+    return {"rounds": evaluation.bootstrap, "confidence": evaluation.confidence, "seed": settings.seed}
 
 
 def group_weights(n_groups: int, rounds: int, generator: np.random.Generator) -> Iterator[Ints]:
@@ -33,10 +41,13 @@ def resampled_rows(groups: Ints, rounds: int, generator: np.random.Generator) ->
 
 
 def resampled_means(values: Floats, groups: Ints, rounds: int, generator: np.random.Generator) -> Floats:
-    """The mean of ``values`` (n,) over the samples of each round, (rounds,)."""
-    sums, counts = np.bincount(groups, values), np.bincount(groups)
-    weights = group_weights(len(sums), rounds, generator)
-    return np.concatenate([(drawn @ sums) / (drawn @ counts) for drawn in weights])
+    """The mean of ``values`` over the samples of each round, without those that are nan: (n, …) -> (rounds, …)."""
+    sums = np.zeros((groups.max() + 1, *values.shape[1:]))
+    counts, known = np.zeros_like(sums), ~np.isnan(values)
+    np.add.at(sums, groups, np.where(known, values, 0.0))
+    np.add.at(counts, groups, known)
+    with np.errstate(invalid="ignore"):  # a round without a value has no mean: nan
+        return np.concatenate([(d @ sums) / (d @ counts) for d in group_weights(len(sums), rounds, generator)])
 
 
 def seed_means(runs: Floats, generator: np.random.Generator) -> Floats:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from sklearn.metrics import f1_score, roc_auc_score
 
-from showcase_utils.alignment.metrics import alignment_curves, alignment_metrics
+from showcase_utils.alignment.metrics import alignment_curves, alignment_intervals, alignment_metrics
 from showcase_utils.alignment.phi import (
     AlignmentClassifier,
     CosinePhi,
@@ -142,7 +142,8 @@ def test_metrics_and_their_intervals_by_review() -> None:
     label = rng.integers(0, 2, 400)
     confidence = np.clip(0.4 * label + 0.6 * rng.random(400), 0, 1).astype(np.float32)
     review = np.repeat([f"r{i}" for i in range(80)], 5).astype(object)
-    facts = alignment_metrics(label, confidence, review, threshold=0.5, seed=0, resamples=300)
+    facts = alignment_metrics(label, confidence, review, threshold=0.5)
+    bounds = alignment_intervals(label, confidence, review, threshold=0.5, rounds=300)
     kept = confidence >= 0.5
     assert (facts["pairs"], facts["reviews"]) == (400, 80)
     assert facts["auc"] == pytest.approx(
@@ -153,12 +154,14 @@ def test_metrics_and_their_intervals_by_review() -> None:
     assert facts["recall"] == pytest.approx(kept[label == 1].mean())
     assert facts["f1"] == pytest.approx(f1_score(label, kept))
     for name in ("auc", "f1"):
-        low, high = facts[f"{name}_interval"]
+        low, high = bounds[f"{name}_interval"]
         assert low < facts[name] < high and high - low < 0.2
     # with every pair of a review alike, there is less to learn from: the interval has to be wider
     alike = np.repeat(np.arange(0, 400, 5), 5)
-    wide = alignment_metrics(label[alike], confidence[alike], review, threshold=0.5, seed=0, resamples=300)
-    assert np.diff(wide["auc_interval"]) > 1.5 * np.diff(facts["auc_interval"])
+    wide = alignment_intervals(label[alike], confidence[alike], review, threshold=0.5, rounds=300)
+    assert np.diff(wide["auc_interval"]) > 1.5 * np.diff(bounds["auc_interval"])
+    half = alignment_intervals(label, confidence, review, threshold=0.5, rounds=300, confidence=0.5)
+    assert np.diff(half["auc_interval"]) < 0.6 * np.diff(bounds["auc_interval"])
 
 
 def test_curves_of_a_calibrated_and_of_an_overconfident_classifier() -> None:
@@ -174,7 +177,6 @@ def test_curves_of_a_calibrated_and_of_an_overconfident_classifier() -> None:
     review = np.arange(4000).astype(str).astype(object)
     overconfident = np.where(confidence > 0.5, 0.99, 0.01).astype(np.float32)
     errors = [
-        alignment_metrics(label, values, review, 0.5, seed=0, resamples=2)["calibration_error"]
-        for values in (confidence, overconfident)
+        alignment_metrics(label, values, review, 0.5)["calibration_error"] for values in (confidence, overconfident)
     ]
     assert errors[0] < 0.05 and errors[1] > 0.2

@@ -11,7 +11,7 @@ from showcase_utils.claims.alignment_truth import (
     described_pairs,
     distilled_against_truth,
 )
-from showcase_utils.config import Alignment
+from showcase_utils.config import load_settings
 from showcase_utils.demo_world.truth import Truth
 
 DIM = 8
@@ -60,7 +60,8 @@ def test_wrong_votes_cost_and_true_ones_do_not() -> None:
     image = np.tile(np.eye(1, DIM, dtype=np.float32), (len(pairs), 1))
     labelled = Labelled(pairs, image, sentence[order])
     truth = pd.DataFrame({"sentence": texts[true == 1], "image_id": "p"})
-    table = cost_of_annotation_errors(labelled, truth, Alignment(lr=1e-2, epochs=30), seed=0, resamples=50)
+    settings = load_settings("smoke", ["alignment.lr=1e-2", "alignment.epochs=30", "alignment.hidden=0"])
+    table = cost_of_annotation_errors(labelled, truth, settings)
     assert table.loc["truth", "wrong_labels"] == 0
     training = (pairs["split"] == "train").to_numpy()
     assert table.loc["votes", "wrong_labels"] == pytest.approx(wrong[order][training].mean())

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from showcase_utils.selection import tables
+from showcase_utils.statistics.resampling import group_weights
 
 
 def _scores(effect: float = 0.0, users: int = 120, seed: int = 0) -> pd.DataFrame:
@@ -33,16 +34,30 @@ def _scores(effect: float = 0.0, users: int = 120, seed: int = 0) -> pd.DataFram
 def test_method_table_averages_seeds_then_samples():
     scores = _scores()
     twice = pd.concat([scores, scores.assign(seed=1, f1=scores["f1"] + 0.2)])
-    table = tables.method_table(tables.evaluable(twice), draws=50)
+    table = tables.method_table(tables.evaluable(twice), rounds=50)
     expected = tables.evaluable(scores).groupby(["method", "profile"])["f1"].mean() + 0.1
     pd.testing.assert_series_equal(table["f1"].sort_index(), expected.sort_index())
     assert (table["samples"] == 240).all() and table["f1"].is_monotonic_decreasing
     assert ((table["f1_low"] < table["f1"]) & (table["f1"] < table["f1_high"])).all()
 
 
+def test_intervals_are_those_of_the_users_written_out_and_follow_the_confidence():
+    scores = tables.evaluable(_scores(users=30))
+    scores.loc[(scores["method"] == "dpp") & (scores["history"] == 0), "auc"] = np.nan
+    wide, narrow = (tables.method_table(scores, rounds=200, confidence=c, seed=3) for c in (0.95, 0.5))
+    mine = scores[scores["method"] == "dpp"].groupby("user_id")["auc"].mean()
+    drawn = np.concatenate(list(group_weights(30, 200, np.random.default_rng(3)))) @ mine.to_numpy() / 30
+    for table, tail in ((wide, 2.5), (narrow, 25)):
+        found = table.loc[("dpp", "img+text"), ["auc_low", "auc_high"]]
+        assert found.to_numpy(float) == pytest.approx(np.percentile(drawn, [tail, 100 - tail]))
+    names = ("dpp", "img+text"), ("random", "none"), "f1"
+    one, other = (tables.paired_difference(scores, *names, rounds=200, confidence=c) for c in (0.95, 0.5))
+    assert one["low"] < other["low"] < other["high"] < one["high"]
+
+
 def test_labels_follow_k_and_sameness_joins_the_table():
     same = pd.DataFrame({"method": "dpp", "profile": "img+text", "seed": [0, 1], "top_set": [0.2, 0.4], "overlap": 0.1})
-    table = tables.method_table(tables.evaluable(_scores()), draws=20, sameness=same).rename(columns=tables.labels(5))
+    table = tables.method_table(tables.evaluable(_scores()), rounds=20, sameness=same).rename(columns=tables.labels(5))
     assert {"P@5", "R@5", "F1@5", "F1@5 low", "Div@5", "AUC", "AUC high", "top set", "overlap"} <= set(table.columns)
     assert table.loc[("dpp", "img+text"), "top set"] == pytest.approx(0.3)
     assert table["top set"].isna().sum() == 2  # of the methods that it does not know
@@ -50,14 +65,14 @@ def test_labels_follow_k_and_sameness_joins_the_table():
 
 def test_times_chance_has_an_interval():
     scores = _scores(0.3).assign(chance=0.5)
-    table = tables.over_chance(scores, draws=200)
+    table = tables.over_chance(scores, rounds=200)
     mean = tables.evaluable(scores).groupby(["method", "profile"])["f1"].mean()
     assert table.index[0] == ("dpp", "img+text") and table["over chance"].iloc[0] == pytest.approx(mean.max() / 0.5)
     assert (table["low"] < table["over chance"]).all() and (table["over chance"] < table["high"]).all()
 
 
 def test_dose_rows_are_one_per_method_and_metric():
-    rows = tables.dose_rows(_scores(0.3).assign(chance=0.5), 2.0, draws=50)
+    rows = tables.dose_rows(_scores(0.3).assign(chance=0.5), 2.0, rounds=50)
     assert rows.groupby("metric")["method"].agg(set).to_dict() == {
         "AUC": {"dpp", "random", "k_medoids"},
         "F1, times chance": {"dpp", "random", "k_medoids"},
@@ -79,7 +94,7 @@ def test_intervals_cover_at_their_rate_although_a_user_s_samples_hang_together()
     covered = 0
     for seed in range(100):
         scores = tables.evaluable(_scores(effect=0.1, users=60, seed=seed))
-        row = tables.paired_difference(scores, ("dpp", "img+text"), ("random", "none"), "f1", draws=300, seed=seed)
+        row = tables.paired_difference(scores, ("dpp", "img+text"), ("random", "none"), "f1", rounds=300, seed=seed)
         covered += row["low"] <= 0.1 <= row["high"]
     assert 88 <= covered <= 99  # resampling reviews instead of users covers about 83 of 100
 
@@ -93,34 +108,13 @@ def test_paired_difference_names_what_is_missing():
         tables.paired_difference(scores, ("dpp", "img+text"), ("random", "none"), "diversity")
 
 
-@pytest.mark.parametrize(
-    ("effect", "verdict", "opposite"),
-    [(0.2, "reproduced", False), (-0.2, "not reproduced", True), (0.0, "not reproduced", False)],
-)
-def test_claim_one_says_what_came_out(effect, verdict, opposite):
-    table = tables.claim_one(_scores(effect), draws=200)
-    assert table["claim"].tolist() == ["personalised beats random"]
-    assert table["verdict"].tolist() == [verdict] and table["opposite"].tolist() == [opposite]
-
-
-@pytest.mark.parametrize(("relevance", "verdict"), [(0.0, "not testable here"), (0.2, "reproduced")])
-def test_little_can_only_be_lost_of_what_is_there(relevance, verdict):
-    scores = _scores()
-    learned = scores[scores["method"] == "random"].assign(method="top_k_learned", profile="img+text")
-    learned["f1"] += relevance
-    dpp = scores["method"] == "dpp"
-    scores.loc[dpp, "f1"] = learned["f1"].to_numpy() - 0.001
-    table = tables.claim_one(pd.concat([scores, learned]), draws=200).set_index("claim")
-    assert table.loc["the DPP costs little relevance", "verdict"] == verdict
-
-
 def test_the_best_baselines_are_picked_on_validation():
     scores = _scores(0.2)
     better_on_test = (scores["method"] == "k_medoids") & (scores["split"] == "test")
     scores.loc[better_on_test, list(tables.METRICS)] += 0.15
     learned = scores[scores["method"] == "random"].assign(method="bpr", profile="img+text")
     learned["f1"] += 0.05
-    result = tables.against_best_baselines(pd.concat([scores, learned]), draws=100)
+    result = tables.against_best_baselines(pd.concat([scores, learned]), rounds=100)
     assert result["opponent"].to_dict() == {
         ("dpp", "img+text", "learns nothing"): "random none",
         ("dpp", "img+text", "any other"): "bpr img+text",
@@ -132,14 +126,14 @@ def test_strata_by_pool_and_user():
     scores = tables.with_strata(_scores())
     assert scores.groupby("history", observed=True)["user"].first().tolist() == ["none", "cold"]
     assert scores.groupby("candidates", observed=True)["pool"].first().tolist() == ["1–10", "41–80"]
-    table = tables.method_table(tables.evaluable(scores), by=["pool"], draws=20)
+    table = tables.method_table(tables.evaluable(scores), by=["pool"], rounds=20)
     assert table.loc[("dpp", "img+text"), "samples"].tolist() == [120, 120]
 
 
 def test_strata_have_their_difference_to_chance():
     scores = _scores(0.2)
     scores.loc[(scores["method"] == "dpp") & (scores["history"] == 0), "f1"] -= 0.2
-    table = tables.strata_table(scores, "user", [("dpp", "img+text"), ("random", "none")], draws=200)
+    table = tables.strata_table(scores, "user", [("dpp", "img+text"), ("random", "none")], rounds=200)
     assert table.index.tolist() == [(u, m) for u in ("none", "cold") for m in ("dpp img+text", "random")]
     assert (table["samples"] == 120).all() and (table.xs("random", level=1)["f1 − random"] == 0).all()
     cold, none = table.loc[("cold", "dpp img+text")], table.loc[("none", "dpp img+text")]
