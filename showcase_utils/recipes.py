@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from showcase_utils.config import Input, Settings, Speed, Weights, marked
-from showcase_utils.sources import PACKAGE, code_digests
+from showcase_utils.sources import PACKAGE, code_digests, foreign_digests
 
 BACKBONES = PACKAGE / "backbones"
 MANIFEST = "manifest.json"
@@ -39,7 +39,10 @@ def recipe_of(settings: Settings, keys: Iterable[str], inputs: Mapping[str, str]
             outside[key] = [[name, row["sha256"]] for name, row in file_digests(BACKBONES / weights.embedded).items()]
         elif files := _stat_model(chosen.get(key)):
             outside[key] = files
-    return {"settings": chosen, "outside": outside, "inputs": dict(inputs), "code": code_digests([module])}
+    lists = [value for value in chosen.values() if isinstance(value, list)]
+    named = {str(entry).partition(":")[0] for value in lists for entry in value if ":" in str(entry)}  # module:NAME
+    code = code_digests([module]) | foreign_digests(named)
+    return {"settings": chosen, "outside": outside, "inputs": dict(inputs), "code": code}
 
 
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
@@ -54,9 +57,9 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
         before, after = old[part], new[part]
         changed = [key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key)]
         changes += [say(key, before.get(key), after.get(key)) for key in changed]
-    modules = [name.partition(".")[2] for name, code in new["code"].items() if old["code"].get(name) != code]
-    modules += [name.partition(".")[2] for name in old["code"].keys() - new["code"].keys()]
-    if modules:
+    names = [name for name, code in new["code"].items() if old["code"].get(name) != code]
+    names += old["code"].keys() - new["code"].keys()
+    if modules := [name.removeprefix(f"{PACKAGE.name}.") for name in names]:
         more = f" and {len(modules) - 4} more" if len(modules) > 4 else ""
         changes.append(f"code changed: {', '.join(modules[:4])}{more}")
     return "; ".join(changes)

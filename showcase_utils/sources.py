@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import importlib.util
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -31,6 +33,17 @@ def code_digests(modules: Iterable[str]) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
+def foreign_digests(modules: Iterable[str]) -> dict[str, str]:
+    """A digest for each module that is not ours, by the lines of its file alone; "not found" where it has none."""
+    found = dict.fromkeys(sorted(modules), "not found")
+    for name in found:
+        with suppress(ImportError):  # of a package that it would lie in
+            spec = importlib.util.find_spec(name)
+            if spec and spec.has_location and spec.origin:
+                found[name] = _read(Path(spec.origin))[0]
+    return found
+
+
 def imported_modules(source: str) -> list[str]:
     """The modules of ours that some code imports, for the cells of a notebook."""
     return _imports(ast.walk(ast.parse(source)), ())
@@ -40,7 +53,8 @@ def imported_modules(source: str) -> list[str]:
 def _read(path: Path) -> tuple[str, tuple[str, ...]]:
     text = path.read_text(encoding="utf-8")
     nodes = list(ast.walk(ast.parse(text)))
-    package = path.relative_to(PACKAGE.parent).with_suffix("").parts[:-1]
+    inside = path.is_relative_to(PACKAGE.parent)
+    package = path.relative_to(PACKAGE.parent).with_suffix("").parts[:-1] if inside else ()
     code = hashlib.sha256("\n".join(_code_lines(text, nodes)).encode()).hexdigest()[:16]
     return code, tuple(name for name in dict.fromkeys(_imports(nodes, package)) if _path(name))
 

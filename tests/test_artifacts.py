@@ -1,3 +1,4 @@
+import importlib
 import json
 import os
 import shutil
@@ -9,7 +10,7 @@ import threading
 
 import pytest
 
-from showcase_utils import recipes
+from showcase_utils import recipes, sources
 from showcase_utils.artifacts import STAGES, Artifacts, BuildContext, StaleStage
 from showcase_utils.config import load_settings
 from showcase_utils.recipes import MANIFEST, TIMING
@@ -302,6 +303,22 @@ def test_other_code_is_a_state_of_its_own_and_can_be_accepted(tmp_path, monkeypa
     changed = store(tmp_path, "selection.k=5")
     with pytest.raises(StaleStage, match="only what other code made"):
         changed.accept("selection")
+
+
+def test_code_of_one_s_own_counts_as_code(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "pictured.py").write_text("CENTRE = 1\n")
+    artifacts = store(tmp_path / "artifacts", "selection.methods=[random,dpp,metric_dpp,pictured:CENTRE]")
+    make_up_to(artifacts, "selection")
+    for text, state in (("CENTRE = 1  # said\n", "fresh"), ("CENTRE = 2\n", "other code"), (None, "other code")):
+        sources._read.cache_clear()
+        if text is None:
+            (tmp_path / "pictured.py").unlink()
+            importlib.invalidate_caches()
+        else:
+            (tmp_path / "pictured.py").write_text(text)
+        found = status(artifacts, "selection")
+        assert found.state == state and found.why == ("code changed: pictured" if state == "other code" else "")
 
 
 def test_made_anew_where_other_code_made_it(tmp_path, monkeypatch):
