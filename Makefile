@@ -9,7 +9,7 @@ PYTEST  := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 export HF_HUB_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test test-all lint types unit nbval lab notebooks docs lock clean
+.PHONY: help setup demo check test test-all lint types unit nbval faults lab notebooks docs lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,6 +50,9 @@ unit: $(STAMP) ## all tests, fast and slow
 
 nbval: $(STAMP) ## run all notebooks on the smoke profile, and again to compare their marked cells
 	$(BIN)/python -m pytest tests/notebooks
+
+faults: $(STAMP) ## kill, fill up, flip and flood everything, and write the table in benchmarks/README.md: an hour
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults.campaign --write
 
 lab: $(STAMP) ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks
