@@ -60,6 +60,9 @@ lab: $(STAMP) ## open the notebooks in JupyterLab
 notebooks: $(STAMP) ## run the notebooks on the demo profile and write them, and their figures, back
 	$(BIN)/showcase run --profile demo --publish
 
+screenshots: $(STAMP) ## photograph page and app for README (after `make demo`; needs a Chromium)
+	$(BIN)/python figures/screens/take.py
+
 docs: $(STAMP) ## pages of the package's names and docstrings, in site/
 	$(BIN)/pdoc --math --docformat google --output-directory site showcase_utils \
 	  $(subst /,.,$(patsubst %/,%,$(dir $(wildcard showcase_utils/*/__init__.py))) $(basename $(wildcard showcase_utils/[a-z]*.py)))

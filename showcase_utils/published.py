@@ -82,8 +82,10 @@ def publish(executed: Mapping[str, Path], records: Mapping[str, dict[str, Any]],
             if not cell.metadata.get("tags"):
                 cell.metadata.pop("tags", None)
         nbformat.write(notebook, folder / f"{name}.ipynb")
-    shutil.rmtree(FIGURES, ignore_errors=True)
-    shutil.copytree(figures, FIGURES, ignore=shutil.ignore_patterns(".*", "*.new"))
+    for old in FIGURES.glob("*"):
+        if old.is_file():  # a folder in it holds pictures that no notebook draws
+            old.unlink()
+    shutil.copytree(figures, FIGURES, ignore=shutil.ignore_patterns(".*", "*.new"), dirs_exist_ok=True)
     for name, record in records.items():
         stamp(FIGURES, name, {"made_by": digest(record)[:16], "commit": _commit()})
 

@@ -29,6 +29,9 @@ def house(tmp_path, monkeypatch):
     write(executed, papermill={"duration": 1})
     (figures / "01_page.png").write_bytes(b"png")
     (figures / "index.json").write_text(json.dumps({"01_page.png": {"notebook": "01_one", "caption": "a page"}}))
+    (tmp_path / "figures" / "screens").mkdir(parents=True)
+    (tmp_path / "figures" / "screens" / "app.jpg").write_bytes(b"jpeg")
+    (tmp_path / "figures" / "01_old.png").write_bytes(b"png")
     monkeypatch.setattr(published, "FIGURES", tmp_path / "figures")
     published.publish({"01_one": executed}, {"01_one": record(executed)}, folder, figures)
     return folder
@@ -42,6 +45,11 @@ def test_what_was_just_published_is_up_to_date(house):
 def test_figures_say_what_made_them(house):
     entry = json.loads((house.parent / "figures" / "index.json").read_text())["01_page.png"]
     assert entry["notebook"] == "01_one" and len(entry["made_by"]) == 16
+
+
+def test_old_figures_go_and_what_no_notebook_draws_stays(house):
+    left = sorted(str(path.relative_to(house.parent)) for path in (house.parent / "figures").rglob("*.*"))
+    assert left == ["figures/01_page.png", "figures/index.json", "figures/screens/app.jpg"]
 
 
 def test_an_edited_cell_is_seen_and_edited_prose_is_not(house):

@@ -28,19 +28,27 @@ def article(showcase: Showcase, picture: Picture, large: int, heading: str = "h2
         f'<article class="showcase" data-place="{html.escape(showcase.business_id)}" '
         f'data-reader="{html.escape(showcase.user_id)}"><{heading} class="title">{html.escape(showcase.place)} '
         f"<small>for {html.escape(showcase.user)}</small></{heading}>{note}"
-        f'<div class="photos">{figures}</div>{text}{_whole(showcase)}{_past(showcase, picture)}</article>'
+        f'<div class="photos">{figures}</div>{text}{_reasons(showcase, picture)}{_past(showcase, picture)}</article>'
     )
 
 
 def _figure(showcase: Showcase, number: int, picture: Picture, large: int) -> str:
-    reason, caption = showcase.reasons[number], showcase.captions[number]
+    caption = showcase.captions[number]
     rests = [sentence.sentence for sentence in showcase.sentences if sentence.photo == number]
     known = caption or (rests[0] if rests else "")
     described = f"Photo {number + 1} of {showcase.place}" + (f": {known}" if known else "")
     return (
         f'<figure><img {picture(showcase.photos[number], large)} alt="{html.escape(described)}" loading="lazy">'
-        f"<figcaption>{_mark(number)}<details><summary>Why this photo</summary>{_why(reason, picture)}</details>"
-        "</figcaption></figure>"
+        f"<figcaption>{_mark(number)}</figcaption></figure>"
+    )
+
+
+def _reasons(showcase: Showcase, picture: Picture) -> str:
+    """For each photo what pulled it, then how well photos and text fit: folded in, for whoever asks why."""
+    photos = "".join(f"<li>{_mark(number)}{_why(each, picture)}</li>" for number, each in enumerate(showcase.reasons))
+    return (
+        f'<details><summary>Why these photos, and these words</summary><ol class="reasons">{photos}</ol>'
+        f"{_whole(showcase)}</details>"
     )
 
 
@@ -98,10 +106,7 @@ def _whole(showcase: Showcase) -> str:
         if reason.photo is not None
     )
     words = " ".join(part for part in parts if part)
-    if not words:
-        return ""
-    sentences = f'<ul class="plain">{sure}</ul>' if sure else ""
-    return f"<details><summary>Why these together</summary><p>{words}</p>{sentences}</details>"
+    return (f"<p>{words}</p>" if words else "") + (f'<ul class="plain">{sure}</ul>' if sure else "")
 
 
 def _past(showcase: Showcase, picture: Picture) -> str:
