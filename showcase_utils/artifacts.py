@@ -9,6 +9,7 @@ so a root that is moved still works.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import os
@@ -26,6 +27,7 @@ from showcase_utils.config import Settings
 from showcase_utils.recipes import MANIFEST, damage, difference, digest, file_digests, recipe_of, versions, write_json
 from showcase_utils.sources import PACKAGE
 
+FULL = 1 << 16  # bytes: with no more, a disk is full
 FRESH, STALE, OTHER_CODE, DAMAGED = "fresh", "stale", "other code", "damaged"
 
 
@@ -168,7 +170,7 @@ class Artifacts:
 
         The folder that a builder fills outlives an interruption: the next call with the same recipe gets it again. A
         second process that wants the same stage waits, then finds it fresh. Raises ``StaleStage`` when an input of the
-        stage is missing or stale.
+        stage is missing or stale, ``OSError`` when the disk is full, and what the builder raises.
         """
         locks = self.folder / ".locks"
         locks.mkdir(parents=True, exist_ok=True)
@@ -190,7 +192,12 @@ class Artifacts:
             started = time.perf_counter()
             inputs = {name: self.folder / name for name in self._inputs(stage)}
             previous = final if status.manifest else None
-            (build or _spec(stage).load_builder())(BuildContext(work, inputs, self.settings, previous, progress))
+            try:
+                (build or _spec(stage).load_builder())(BuildContext(work, inputs, self.settings, previous, progress))
+            except Exception as error:  # each library has an error of its own for a full disk
+                if isinstance(error, OSError) or shutil.disk_usage(work).free > FULL:
+                    raise
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(work)) from error
             files = file_digests(work)
             manifest = {
                 "stage": stage,

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import types
 
 import pytest
 
@@ -407,3 +408,15 @@ def test_a_sealed_folder_tells_whether_it_is_still_what_it_was(tmp_path):
     assert recipes.is_intact(tmp_path)
     (tmp_path / "weights").write_bytes(bytes(99) + b"1")
     assert not recipes.is_intact(tmp_path)
+
+
+def test_a_full_disk_is_called_so_whatever_a_library_calls_it(tmp_path, monkeypatch):
+    def write_much(context):
+        raise RuntimeError("PytorchStreamWriter failed")
+
+    with pytest.raises(RuntimeError, match="Stream"):
+        store(tmp_path).make("world", write_much)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: types.SimpleNamespace(free=0))
+    with pytest.raises(OSError, match="No space left on device.*world") as error:
+        store(tmp_path).make("world", write_much)
+    assert isinstance(error.value.__cause__, RuntimeError)
