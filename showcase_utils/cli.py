@@ -317,6 +317,30 @@ def gallery(
 
 
 @app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="Folder to write; it must be empty or not there.")],
+    system: Annotated[str, typer.Option(help="The generator. Default: telling.system.")] = "",
+    method: Annotated[str, typer.Option(help="What chooses photos. Default: selection.shown_method.")] = "",
+    licence: Annotated[str, typer.Option(help="Of the data, as hubs abbreviate it: `cc-by-4.0`.")] = "",
+    profile: Profile = "demo",
+    overrides: Overrides = None,
+    artifacts: Root = "",
+) -> None:
+    """Write all that showcases need into one folder, with a model card: to move, to share, to load anywhere.
+
+    `showcase export bundle/`, then `Showcases.load("bundle/")`
+    """
+    from showcase_utils.showcase import Showcases
+
+    store = Artifacts(_guard(load_settings, profile, overrides or []), artifacts)
+    written = _guard(_guard(Showcases.load, store, system=system, method=method).save, folder, licence)
+    files = [path for path in written.rglob("*") if path.is_file()]
+    console.print(
+        f"{len(files):,} files, {sum(path.stat().st_size for path in files) / 1e6:.0f} MB  {escape(str(written))}"
+    )
+
+
+@app.command()
 def evaluate(
     texts: Annotated[Path, typer.Argument(help="A CSV with review_id and text, or a folder of them, one per system.")],
     name: Annotated[str, typer.Option("--name", help="Where the scores go: evaluate/NAME. Default: the file's.")] = "",
@@ -387,8 +411,10 @@ def rate(
 
 @app.command()
 def download(
-    dataset: Annotated[str, typer.Argument(help="`gest`, the paper's data set.")],
-    images: Annotated[bool, typer.Option("--images", help="Also the photos that the reviews name.")] = False,
+    what: Annotated[
+        str, typer.Argument(help="`gest`, the paper's files, or `photos` that the profile's data.reviews name.")
+    ],
+    images: Annotated[bool, typer.Option("--images", help="With gest: also the photos that its reviews name.")] = False,
     to: Annotated[Path | None, typer.Option("--to", help="Folder. Default: downloads/ among the artifacts.")] = None,
     adopt: Annotated[
         Path | None, typer.Option("--adopt", help="Folder or tar of photos that are taken over before any is fetched.")
@@ -399,15 +425,21 @@ def download(
     profile: Profile = "gest",
     overrides: Overrides = None,
 ) -> None:
-    """Fetch the published files, and the photos with a status for each; goes on where it was cut off."""
+    """Fetch the published files, or the photos of any data with a status for each; goes on where it was cut off.
+
+    `showcase download gest --images`, or after an import `showcase download photos --profile mine/mine.yaml --to mine`
+    """
     from showcase_utils.data.gest import photos_named
     from showcase_utils.photos import download as published
     from showcase_utils.photos.fetching import fetch_photos
     from showcase_utils.photos.store import PhotoStore
 
-    if dataset != "gest":
-        _fail(f"no data set '{dataset}': there is gest")
     settings = load_settings(profile, overrides or [])
+    if what not in ("gest", "photos"):
+        _fail(f"'{what}' is not known here: gest, or photos")
+    if what == "photos" and settings.data.reviews is None:
+        _fail("photos are those that data.reviews names: give a --profile or --set that names it")
+    images = images or what == "photos"
     folder = (to or default_root() / "downloads").expanduser().resolve()
     reviews, tars = settings.data.reviews, []
     if reviews is None:  # else the reviews are here already

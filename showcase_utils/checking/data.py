@@ -108,7 +108,7 @@ def _check_photos(check: Check, settings: Settings, named: list[str]) -> frozens
         check.add(
             "stops",
             "01",
-            f"none of {len(named):,} photos is in {folder}, as {{image_id}}.jpg: `showcase download gest --images "
+            f"none of {len(named):,} photos is in {folder}, as {{image_id}}.jpg: `showcase download photos "
             f"--profile {settings.source} --to {folder.parent}` fetches them, `showcase import` brings other files",
         )
     elif lost := len(named) - counts["ok"]:

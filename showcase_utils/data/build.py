@@ -109,7 +109,7 @@ def _read(out: Path, reviews_path: Path, images_folder: Path | None, progress: b
     folder = None if images_folder is None else PhotoFolder(images_folder)
     if folder is not None and not len(folder):
         raise ValueError(
-            f"{images_folder}: no photo in it, none called {{image_id}}.jpg: `showcase download gest --images` fetches "
+            f"{images_folder}: no photo in it, none called {{image_id}}.jpg: `showcase download photos` fetches "
             "them, --adopt takes over a folder or tar of them; without data.images none are looked for"
         )
     listed: set[int] = set()
@@ -156,7 +156,7 @@ def _refuse_nothing(out: Path, path: Path, images_folder: Path | None) -> None:
     """Raises ``ValueError``: nothing could follow, so say what became of rows and photos."""
     accepted = pq.read_metadata(out / "reviews.parquet").num_rows
     photos = pq.read_table(out / "images.parquet", columns=["status"])["status"].to_pandas().value_counts()
-    searched = f" in {images_folder}: `showcase download gest --images` fetches them" if images_folder else ""
+    searched = f" in {images_folder}: `showcase download photos` fetches them" if images_folder else ""
     raise ValueError(
         f"{path}: no review is left of {accepted}, for want of users with several reviews (lower "
         f"data.min_reviews_per_user) or of photos ({_listed(photos)}){searched}"

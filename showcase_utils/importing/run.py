@@ -283,7 +283,7 @@ class _Run:
             profile = report.profile or to
             said.append(
                 f"{self.photos.from_web} photos are known by their address only. Fetch them: "
-                f"showcase download gest --images --profile {profile} --to {to}"
+                f"showcase download photos --profile {profile} --to {to}"
             )
         return said + self.places.words(to)
 

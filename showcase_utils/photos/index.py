@@ -38,7 +38,7 @@ def load_index(folder: Path | str) -> pd.DataFrame:
     """
     folder = Path(folder).expanduser()
     if not has_index(folder):
-        raise FileNotFoundError(f"{folder}: no {INDEX}: `showcase download gest --images` makes one")
+        raise FileNotFoundError(f"{folder}: no {INDEX}: `showcase download photos` makes one")
     return read_index(folder).to_pandas()
 
 

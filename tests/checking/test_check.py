@@ -75,7 +75,7 @@ def test_missing_photos(own):
     assert any(text.startswith(f"10 of {len(photos)} photos are missing") for text in said(check, "limits"))
     for photo in photos[10:]:
         photo.unlink()
-    assert any("showcase download gest --images" in text for text in said(own(), "stops"))
+    assert any("showcase download photos" in text for text in said(own(), "stops"))
 
 
 def test_a_folder_without_an_index_is_looked_at(own):

@@ -220,7 +220,7 @@ def test_without_photos_s1_drops_users_only(published, tmp_path):
 def test_nothing_to_work_with_is_said_at_once(published, tmp_path):
     path = published.lines(published.row(), published.row(business_id="2"), b"{}")
     (tmp_path / "images").mkdir()
-    with pytest.raises(ValueError, match="images: no photo in it.*showcase download gest --images.*data.images"):
+    with pytest.raises(ValueError, match="images: no photo in it.*showcase download photos.*data.images"):
         write_data(tmp_path, path, tmp_path / "images", Data(), progress=False)
     published.photo("of_something_else")
     with pytest.raises(ValueError, match="no review is left of 2, .* of photos \\(1 expired\\) in .*showcase download"):

@@ -73,7 +73,7 @@ def test_google_local_2021(shelf):
     assert shelf.rejects == [("2", "no photos"), ("3", "no text")]
     names = json.loads((shelf.to / "names.json").read_text())
     assert names == {"businesses": {GOOGLE["gmap_id"]: "Porter Pharmacy"}, "users": {GOOGLE["user_id"]: "Jordan Adams"}}
-    assert any("showcase download gest --images --profile" in note for note in report.notes)
+    assert any("showcase download photos --profile" in note for note in report.notes)
     named = photos_named(load_settings(report.profile).data.reviews, progress=False)
     assert named["url"].to_pylist() == [GOOGLE_PHOTO]
 

@@ -318,14 +318,14 @@ def test_no_stage_depends_on_the_download():
 
 @pytest.fixture
 def invoke(server, tmp_path, monkeypatch):
-    """``showcase download gest`` with its loopback settings and further arguments."""
+    """``showcase download``, of gest unless told otherwise, with its loopback settings and further arguments."""
     monkeypatch.setenv("SHOWCASE_ARTIFACTS", str(tmp_path / "artifacts"))
     sets = [
         f"download.base_url={server.url}/gest", f"download.files=[{NAME}]", f"download.hosts=['{server.host}']",
         "download.allow_http=true", "download.allow_private=true", "download.suffix=''", "download.backoff=0.01",
     ]  # fmt: skip
     options = [part for item in sets for part in ("-s", item)]
-    return lambda *arguments: CliRunner().invoke(app, ["download", "gest", *options, *arguments])
+    return lambda *arguments, what="gest": CliRunner().invoke(app, ["download", what, *options, *arguments])
 
 
 def test_the_command(server, answering, invoke, tmp_path, monkeypatch, published):
@@ -358,6 +358,18 @@ def test_the_command_adopts_and_takes_a_reviews_file_that_is_here(server, invoke
     assert ["ok", "1", "50.00%"] in lines and ["missing", "1", "50.00%"] in lines
     assert (tmp_path / "artifacts/downloads/photos/index.parquet").is_file()
     assert not server.requests
+
+
+def test_photos_of_any_reviews_are_fetched_by_their_own_name(server, answering, invoke, tmp_path, published):
+    buffer = io.BytesIO()
+    Image.new("RGB", (20, 10)).save(buffer, "JPEG")
+    photo = server.answer("/p/good", answering(200, buffer.getvalue()))
+    reviews = published.lines(published.row(pics=[{"id": "good", "url": [photo]}]))
+    result = invoke("--to", str(tmp_path / "to"), "-s", f"data.reviews={reviews}", what="photos")
+    assert result.exit_code == 0 and ["ok", "1", "100.00%"] in [line.split() for line in result.stdout.splitlines()]
+    assert [path for path, _ in server.requests] == ["/p/good"]
+    refused = invoke(what="photos")
+    assert refused.exit_code == 1 and "data.reviews" in refused.stderr
 
 
 def test_the_command_fails_with_a_sentence(invoke, tmp_path):
