@@ -63,7 +63,7 @@ class Showcase:
     business_id: str
     user: str
     place: str
-    image_ids: tuple[str, ...]
+    image_ids: tuple[str, ...] = field(repr=False)  # paths, where photos are somebody's own
     photos: tuple[Path, ...] = field(repr=False)  # where files lie is nobody's business in a stored notebook
     captions: tuple[str, ...]
     text: str
