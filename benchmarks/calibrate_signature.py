@@ -111,7 +111,7 @@ def main() -> None:
     found = amplitude_for(rows, target)
     print(f"{target:.4f} is met at amplitude {found:.3f}; cameras.AMPLITUDE is {AMPLITUDE}")
     RESULTS.write_text(json.dumps({"city": city, "seeds": arguments.seeds, "target": target, "amplitude": found,
-                                   "set": AMPLITUDE, "curve": rows}, indent=1) + "\n", encoding="utf-8")  # fmt: skip
+                                   "amplitude_then": AMPLITUDE, "curve": rows}, indent=1) + "\n", encoding="utf-8")  # fmt: skip
 
 
 if __name__ == "__main__":

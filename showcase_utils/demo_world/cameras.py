@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-AMPLITUDE = 0.55  # calibrated: scales all of SPREAD
+AMPLITUDE = 0.49  # calibrated: scales all of SPREAD
 # One standard deviation between people at signature 1, before AMPLITUDE, in the units of ``Look``.
 SPREAD = {
     "warmth": 0.06, "tint": 0.03, "exposure": 0.14, "contrast": 0.09, "saturation": 0.14, "sharpness": 0.35,
