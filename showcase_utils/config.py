@@ -162,11 +162,16 @@ class Generation(Section):
     """Visually-aware generation with personalized cross-modal contrastive learning (paper, section 4.2)."""
 
     decoder: Annotated[str, Weights("gpt2")] = Field(
-        "embedded", description="embedded, gpt2, or a folder in transformers' format"
+        "embedded",
+        description="a causal language model: embedded, a name of a hub, a folder in transformers' format, a .gguf file",
     )
     pretrained: Annotated[str | None, Weights("captioner")] = Field(
         None, description="captioner that GPT-2 systems start from: embedded, or a folder; null: none"
     )
+    lora_rank: Annotated[int, Field(ge=0)] = Field(
+        0, description="0: the decoder trains in full; else LoRA: extra `lora`"
+    )
+    lora_alpha: Positive = Field(32, description="LoRA's changes are scaled by this over the rank")
     systems: tuple[str, ...] = Field(
         ("st", "r2gen", "ref2seq", "peter", "text_gpt2", "img_gpt2", "ours_ce", "ours_ccl", "ours_pcl", "ours_pc2l"),
         min_length=1,
@@ -184,6 +189,9 @@ class Generation(Section):
     warmup: Probability = Field(0.05, description="share of the steps that warm up")
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    gradient_checkpointing: Annotated[bool, Speed()] = Field(
+        False, description="computes layers twice instead of keeping them: less memory, a third more time"
+    )
     compile: bool = Field(False, description="torch.compile; wants a C++ compiler, and pays in long trainings only")
     max_tokens: Positive = 64
     max_images: Positive = 5

@@ -50,7 +50,7 @@ def _missing_weights(name: str) -> tuple[Level, str] | None:
         there = Path(name, "config.json").is_file() and any(Path(name).glob("*.safetensors"))
         return None if there else ("stops", f"no config.json with *.safetensors in the folder {name}")
     if Path(name).is_absolute():
-        return "stops", f"{name} is not there"
+        return None if name.endswith(".gguf") and Path(name).is_file() else ("stops", f"{name} is not there")
     from huggingface_hub import try_to_load_from_cache
 
     if any(isinstance(try_to_load_from_cache(name, file), str) for file in HUB_FILES):
@@ -85,6 +85,10 @@ def check_libraries(check: Check, settings: Settings) -> None:
         wanted["spacy"] = ("metrics", "04")
     if settings.encoding.engine == "ray":
         wanted["ray"] = ("scale", "02")
+    if settings.generation.lora_rank:
+        wanted["peft"] = ("lora", "04")
+    if settings.generation.decoder.endswith(".gguf"):
+        wanted["gguf"] = ("gguf", "04")
     for names, (extra, notebook) in wanted.items():
         if missing := [name for name in names.split() if importlib.util.find_spec(name) is None]:
             how = f"pip install 'personalized-showcases[{extra}]'"

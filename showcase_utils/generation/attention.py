@@ -16,7 +16,8 @@ def word_attention(
 ) -> pd.DataFrame:
     """Where the words of a generated text look: a row per token, a column per photo and review, rows sum to one.
 
-    Cross-attention from the step that predicts the token, mean over layers and heads. Columns are ``photo 1``, … and
+    Cross-attention (of a decoder with a prefix: what its own attention gives to that) from the step that predicts the
+    token, mean over layers and heads. Columns are ``photo 1``, … and
     ``review 1``, …; a modality that the sample lacks is ``no photos`` or ``no history``.
     """
     batch = {name: value.to(model.device) for name, value in collate([dataset[index]]).items()}
@@ -29,6 +30,7 @@ def word_attention(
     finally:
         model.decoder.set_attn_implementation(implementation)
     weights = torch.stack(output.cross_attentions).mean(dim=(0, 2))[0]  # (T, m)
+    weights = weights / weights.sum(dim=1, keepdim=True)  # beside a prefix, earlier words are looked at too
     encoded = output.encoder_outputs
     counts = {"photo": len(dataset[index]["images"]), "review": len(dataset[index]["history"])}
     names = []

@@ -42,8 +42,10 @@ def start_from_captioner(settings: Generation, photos: FeatureMap, **shapes: Any
         != settings.decoder,
         f"generation.encoder_layers, for it has {config.encoder_layers}": config.encoder_layers
         != settings.encoder_layers,
-        f"generation.max_tokens, for it has {config.decoder.n_positions} positions": config.decoder.n_positions
-        < settings.max_tokens,
+        f"generation.lora_rank, for it has {config.lora_rank}": config.lora_rank != settings.lora_rank,
+        f"generation.max_tokens, for it has {config.decoder.max_position_embeddings} positions": (
+            config.decoder.max_position_embeddings < settings.max_tokens
+        ),
     }
     for what, differs in wrong.items():
         if differs:

@@ -1,18 +1,21 @@
-"""The pre-trained GPT-2 underneath: where it is found, its tokenizer, how it loads without noise."""
+"""The pre-trained language model underneath: where it is found, its tokenizer, how it loads without noise."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from torch import Tensor
 from torch.nn import functional as F
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
+from showcase_utils.extras import extra
 from showcase_utils.recipes import BACKBONES
 
+DROPOUT = 0.1  # of what is new beside a decoder whose own config names none; GPT-2 has 0.1 too
 IGNORED = -100  # a label that is no token: padding
 EMBEDDED_DECODER = BACKBONES / "gpt2"
 
@@ -31,21 +34,30 @@ def quietly() -> Iterator[None]:
             transformers_logging.enable_progress_bar()
 
 
-def decoder_source(decoder: str | os.PathLike) -> str:
-    """Where ``from_pretrained`` finds a decoder setting; ``embedded`` is the one shipped with this package.
+def decoder_source(decoder: str | os.PathLike) -> dict[str, Any]:
+    """What ``from_pretrained`` is called with to find a decoder setting; ``embedded`` ships with this package.
 
-    Raises ``FileNotFoundError`` when the embedded one has not been made.
+    A name or path that ends in ``.gguf`` is a file of that format in a repository or folder. Code that comes with
+    weights is never run. Raises ``FileNotFoundError`` when the embedded one has not been made.
     """
-    if decoder != "embedded":
-        return os.fspath(decoder)
-    if not (EMBEDDED_DECODER / "config.json").is_file():
-        raise FileNotFoundError("the embedded GPT-2 is missing: make it with 'showcase backbones', or name a decoder")
-    return os.fspath(EMBEDDED_DECODER)
+    name, file = os.fspath(decoder), {}
+    if name == "embedded":
+        if not (EMBEDDED_DECODER / "config.json").is_file():
+            raise FileNotFoundError(
+                "the embedded GPT-2 is missing: make it with 'showcase backbones', or name a decoder"
+            )
+        name = os.fspath(EMBEDDED_DECODER)
+    elif name.endswith(".gguf"):
+        with extra("gguf", f"{name}"):
+            import gguf  # noqa: F401
+        folder, file["gguf_file"] = os.path.split(name)
+        name = folder or os.curdir
+    return {"pretrained_model_name_or_path": name, "trust_remote_code": False, **file}
 
 
 def load_tokenizer(decoder: str | os.PathLike) -> PreTrainedTokenizerBase:
     """The tokenizer of a decoder setting or of a trained model's folder; raises ``ValueError`` without end token."""
-    tokenizer = AutoTokenizer.from_pretrained(decoder_source(decoder))
+    tokenizer = AutoTokenizer.from_pretrained(**decoder_source(decoder))
     if tokenizer.eos_token_id is None:
         raise ValueError(f"the tokenizer of '{decoder}' has no end token, so no text would ever end")
     return tokenizer

@@ -2,75 +2,44 @@
 
     Z^V = W^V v,  Z^R = W^R r,  [H^V; H^R] = MMA([Z^V; Z^R]),  y_t ~ GPT-2(y_<t, [H^V; H^R])
 
-Photos and reviews enter as CLIP features. Both are sets: no positions are added, only a modality's embedding.
+Photos and reviews enter as CLIP features. Both are sets: no positions are added, only a modality's embedding. In place
+of GPT-2 stands any causal language model, which reads H as a prefix (``prefix.py``).
 """
 
 from __future__ import annotations
 
 import copy
 import os
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from transformers import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
     AutoConfig,
     AutoModelForCausalLM,
     GenerationConfig,
     GenerationMixin,
-    GPT2LMHeadModel,
-    PreTrainedConfig,
     PreTrainedModel,
 )
 from transformers import initialization as init
-from transformers.configuration_utils import SubConfigSpec
-from transformers.modeling_outputs import ModelOutput
 from transformers.models.gpt2.configuration_gpt2 import GPT2Config
 
 from showcase_utils.generation.encoder import Encoded, MultiModalEncoder, masked_mean
-from showcase_utils.generation.gpt2 import IGNORED, decoder_source, load_tokenizer, mean_cross_entropy, quietly
-
-
-class ShowcaseConfig(PreTrainedConfig):
-    """Shapes of a ShowcaseGenerator; ``decoder`` is the whole configuration of its GPT-2."""
-
-    model_type = "showcase"
-    sub_configs_defaults = {"decoder": SubConfigSpec(config_class=GPT2Config)}
-
-    decoder: GPT2Config | dict | None = None
-    feature_dim: int = 512
-    modalities: Literal["image", "text", "both"] = "both"
-    encoder_layers: int = 3
-    contrast_visual: bool = False
-    contrast_history: bool = False
-    target_attends: bool = True  # False: Ĥ^Y is read without cross-attention, so it holds the text alone
-    features: str | None = None  # fingerprint of the CLIP whose features it was trained on, where that matters
-    initializer_range: float = 0.02
-    is_encoder_decoder: bool | None = True
-    bos_token_id: int | None = None
-    eos_token_id: int | list[int] | None = None
-    pad_token_id: int | None = None
-    decoder_start_token_id: int | None = None
-
-
-@dataclass
-class ShowcaseOutput(ModelOutput):
-    """``loss`` is L_CE, there with labels; logits only without. The rest is there where its head φ is."""
-
-    loss: Tensor | None = None
-    logits: Tensor | None = None  # (B, T, vocabulary)
-    visual: Tensor | None = None  # Ĥ^V, (B, h)
-    history: Tensor | None = None  # Ĥ^R, (B, h)
-    target: Tensor | None = None  # Ĥ^Y, (B, h)
-    swapped: Tensor | None = None  # Ĥ^{ent(Y)}, (B, h)
-    past_key_values: Any = None
-    encoder_outputs: Encoded | None = None
-    cross_attentions: tuple[Tensor, ...] | None = None
+from showcase_utils.generation.gpt2 import (
+    DROPOUT,
+    IGNORED,
+    decoder_source,
+    load_tokenizer,
+    mean_cross_entropy,
+    quietly,
+)
+from showcase_utils.generation.prefix import Prefix, add_adapters, check_decoder, checkpoint_names, train_adapters
+from showcase_utils.generation.shapes import ShowcaseConfig, ShowcaseOutput
 
 
 class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
-    """MMA encoder and GPT-2 decoder with cross-attention; ``generate`` is transformers' own.
+    """MMA encoder, and GPT-2 with cross-attention or another decoder with a prefix; ``generate`` is transformers' own.
 
     Inputs: ``images`` (B, photos, d) and ``history`` (B, reviews, d), CLIP features, with boolean ``image_mask`` and
     ``history_mask``; ``labels`` (B, T) token ids that end with the end token and are −100 behind it.
@@ -86,18 +55,20 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
     def __init__(self, config: ShowcaseConfig):
         super().__init__(config)
         decoder: Any = config.decoder
-        size = decoder.n_embd
+        size = decoder.hidden_size
         self.main_input_name = "history" if config.modalities == "text" else "images"
         self.encoder = MultiModalEncoder(
             config.modalities,
             config.feature_dim,
             size,
-            decoder.n_head,
+            decoder.num_attention_heads,
             config.encoder_layers,
-            decoder.resid_pdrop,
+            getattr(decoder, "resid_pdrop", DROPOUT),
         )
         self.encoder.main_input_name = self.main_input_name
-        self.decoder = GPT2LMHeadModel(decoder)
+        dtype = torch.get_default_dtype()  # as all around it, whatever the checkpoint had
+        self.decoder = AutoModelForCausalLM.from_config(decoder, dtype=dtype, trust_remote_code=False)
+        self.prefix = Prefix(size) if config.prefix else None
         # φ: only those the losses use, for a parameter without gradient stops distributed training
         used = {"visual": config.contrast_visual, "history": config.contrast_history}
         used["target"] = config.contrast_visual or config.contrast_history
@@ -109,8 +80,13 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
             }
         )
         if decoder.tie_word_embeddings:
-            self._keys_to_ignore_on_save = {"decoder.lm_head.weight"}  # the word embeddings, saved once
+            # the word embeddings, saved once
+            self._keys_to_ignore_on_save = {f"decoder.{name}" for name in self.decoder._tied_weights_keys}
         self.post_init()
+        if config.lora_rank:
+            add_adapters(self.decoder, config.lora_rank, config.lora_alpha)  # behind what sets fresh weights
+            kept = {f"decoder.{name}" for name in checkpoint_names(self.decoder).values()}
+            self._keys_to_ignore_on_save = kept | set(self._keys_to_ignore_on_save or ())
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -124,24 +100,25 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
 
     @classmethod
     def from_decoder(cls, decoder: str | os.PathLike, max_tokens: int = 64, **shapes: Any) -> ShowcaseGenerator:
-        """A fresh model around a causal GPT-2: ``embedded``, a hub name, or a folder in transformers' format.
+        """A fresh model around a causal language model: ``embedded``, a hub name, a folder or a GGUF file.
 
-        ``shapes`` are fields of ``ShowcaseConfig``. All weights of the checkpoint are taken; the encoder, φ and the
-        cross-attention are new. ``max_tokens`` bounds what ``generate`` writes. Start and end token are those of the
-        checkpoint's tokenizer, which also writes the labels; its config may name others.
+        ``shapes`` are fields of ``ShowcaseConfig``. All weights of the checkpoint are taken; the encoder, φ, the
+        cross-attention or prefix, and adapters are new. H enters a GPT-2 by cross-attention, unless LoRA leaves it as
+        it is, and any other decoder as a prefix. ``max_tokens`` bounds what ``generate`` writes. Start and end token
+        are those of the checkpoint's tokenizer, which also writes the labels; its config may name others.
 
-        Raises ``ValueError`` when the checkpoint is no causal GPT-2, has fewer positions than ``max_tokens``, or a
-        tokenizer that does not fit it or has no end token; ``OSError`` when there is none.
+        Raises ``ValueError`` when the checkpoint is no causal language model, has fewer positions than ``max_tokens``,
+        or a tokenizer that does not fit it or has no end token; ``OSError`` when there is none.
         """
-        source = decoder_source(decoder)
-        decoder_config = AutoConfig.from_pretrained(source)
-        if not isinstance(decoder_config, GPT2Config):
-            raise ValueError(f"decoder '{decoder}' is a '{decoder_config.model_type}': give a GPT-2")
-        tokenizer = load_tokenizer(decoder)
-        if decoder_config.n_positions < max_tokens:
+        with quietly():
+            decoder_config = AutoConfig.from_pretrained(**decoder_source(decoder))
+        if type(decoder_config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+            raise ValueError(f"decoder '{decoder}' is a '{decoder_config.model_type}': give a causal language model")
+        tokenizer, positions = load_tokenizer(decoder), decoder_config.max_position_embeddings
+        if positions < max_tokens:
             raise ValueError(
-                f"decoder '{decoder}' has {decoder_config.n_positions} positions, fewer than {max_tokens} tokens: set "
-                f"generation.max_tokens to {decoder_config.n_positions} at most, or name another decoder"
+                f"decoder '{decoder}' has {positions} positions, fewer than {max_tokens} tokens: set "
+                f"generation.max_tokens to {positions} at most, or name another decoder"
             )
         if len(tokenizer) > decoder_config.vocab_size:
             raise ValueError(
@@ -150,19 +127,23 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
             )
         eos, pad = tokenizer.eos_token_id, tokenizer.pad_token_id
         start = eos if tokenizer.bos_token_id is None else tokenizer.bos_token_id
-        with quietly():
-            plain = AutoModelForCausalLM.from_pretrained(source)
+        is_gpt2 = isinstance(decoder_config, GPT2Config)
+        prefix = not is_gpt2 or bool(shapes.get("lora_rank"))
         decoder_config.name_or_path = os.fspath(decoder)  # "embedded", not where it lies on this machine
-        decoder_config.add_cross_attention = True
-        if decoder_config.activation_function == "gelu_new":
-            decoder_config.activation_function = "gelu_pytorch_tanh"  # the same function as one kernel
+        if is_gpt2:
+            decoder_config.add_cross_attention = not prefix
+            if decoder_config.activation_function == "gelu_new":
+                decoder_config.activation_function = "gelu_pytorch_tanh"  # the same function as one kernel
         decoder_config.eos_token_id = eos
         decoder_config.pad_token_id = None  # padding is a matter of masks and labels; no token stands for it
-        config = ShowcaseConfig(decoder=decoder_config, eos_token_id=eos, decoder_start_token_id=start, **shapes)
+        config = ShowcaseConfig(
+            decoder=decoder_config, prefix=prefix, eos_token_id=eos, decoder_start_token_id=start, **shapes
+        )
         model = cls(config)
-        fresh, alien = model.decoder.load_state_dict(plain.state_dict(), strict=False)
-        if alien or any("cross" not in key for key in fresh):
-            raise ValueError(f"decoder '{decoder}' does not fit GPT-2: missing {fresh}, unexpected {alien}")
+        model._take_checkpoint()
+        if model.prefix is not None:
+            model.prefix.fit(model.decoder)
+            check_decoder(model.decoder, model.prefix)
         model.generation_config = GenerationConfig(
             max_new_tokens=max_tokens,
             eos_token_id=eos,
@@ -171,6 +152,29 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
             decoder_start_token_id=start,
         )
         return model
+
+    @classmethod
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
+        """As transformers', and where LoRA was trained also the weights of the decoder, from where they were taken."""
+        with quietly():  # it would report the weights that are not saved with adapters as missing
+            loaded = super().from_pretrained(*args, **kwargs)
+        model = loaded[0] if isinstance(loaded, tuple) else loaded
+        if model.config.lora_rank:
+            model._take_checkpoint()
+        return loaded
+
+    def _take_checkpoint(self) -> None:
+        """All weights of the checkpoint into the decoder; raises ``ValueError`` when they do not fit."""
+        source = self.config.decoder.name_or_path
+        with quietly():
+            plain = AutoModelForCausalLM.from_pretrained(**decoder_source(source), dtype=torch.float32)
+        names = checkpoint_names(self.decoder)
+        weights = {names.get(name, name): value for name, value in plain.state_dict().items()}
+        fresh, alien = self.decoder.load_state_dict(weights, strict=False)
+        if alien or any(name in names.values() and "cross" not in name for name in fresh):
+            raise ValueError(f"decoder '{source}' does not fit its config: missing {fresh}, unexpected {alien}")
+        if self.config.lora_rank:
+            train_adapters(self.decoder)
 
     @classmethod
     def from_captioner(
@@ -224,7 +228,7 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
         hidden = self._teacher_forced(labels, encoder_outputs)  # (B, T, h)
         is_token = labels != IGNORED  # (B, T)
         # logits of real tokens alone: the head is the largest matrix, and padding has nothing to learn
-        logits = self.decoder.lm_head(hidden[is_token])  # (tokens, vocabulary)
+        logits = self.decoder.get_output_embeddings()(hidden[is_token])  # (tokens, vocabulary)
         output = ShowcaseOutput(loss=mean_cross_entropy(logits, labels[is_token]), encoder_outputs=encoder_outputs)
         if "visual" in self.phi:
             output.visual = self.phi["visual"](_mean(encoder_outputs, visual=True))
@@ -243,12 +247,16 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
     def _teacher_forced(self, labels: Tensor, encoded: Encoded | None) -> Tensor:
         """Hidden states (B, T, h) that predict ``labels``; what stands behind a text can't reach it (causal).
 
-        Without ``encoded`` the decoder reads the text alone, its cross-attention left out.
+        Without ``encoded`` the decoder reads the text alone, its cross-attention or prefix left out.
         """
         start = labels.new_full((len(labels), 1), self.config.decoder_start_token_id)
         inputs = torch.cat([start, labels[:, :-1]], dim=1)
         inputs = inputs.masked_fill(inputs == IGNORED, self.config.decoder_start_token_id)
-        return self.decoder.transformer(
+        if self.prefix is not None:
+            sequence = self.prefix(self.decoder, inputs, encoded)
+            states = self.decoder.base_model(**sequence, use_cache=False).last_hidden_state  # (B, m + T, h)
+            return states[:, -inputs.shape[1] :]
+        return self.decoder.base_model(
             inputs,
             encoder_hidden_states=None if encoded is None else encoded.last_hidden_state,
             encoder_attention_mask=None if encoded is None else encoded.attention_mask,
@@ -266,25 +274,32 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
     ) -> ShowcaseOutput:
         if inputs is None:
             raise ValueError("give 'labels' to train, 'decoder_input_ids' to score, or call generate()")
-        output = self.decoder(
-            inputs,
-            past_key_values=cache,
-            encoder_hidden_states=encoded.last_hidden_state,
-            encoder_attention_mask=encoded.attention_mask,
-            use_cache=use_cache,
-            output_attentions=output_attentions,
-            logits_to_keep=logits_to_keep,
-        )
+        options = {"use_cache": use_cache, "output_attentions": output_attentions}
+        if self.prefix is not None:
+            keep = logits_to_keep or inputs.shape[1]
+            sequence = self.prefix(self.decoder, inputs, encoded, cache)
+            output = self.decoder(**sequence, **options, logits_to_keep=keep)
+            places = encoded.attention_mask.shape[1]
+            attentions = output.attentions and tuple(
+                weights[:, :, -inputs.shape[1] :, :places] for weights in output.attentions
+            )
+        else:
+            output = self.decoder(
+                inputs,
+                past_key_values=cache,
+                encoder_hidden_states=encoded.last_hidden_state,
+                encoder_attention_mask=encoded.attention_mask,
+                **options,
+                logits_to_keep=logits_to_keep,
+            )
+            attentions = output.cross_attentions
         return ShowcaseOutput(
             logits=output.logits,
-            past_key_values=output.past_key_values,
+            past_key_values=output.past_key_values if cache is None else cache,
             encoder_outputs=encoded,
-            cross_attentions=output.cross_attentions,
+            cross_attentions=attentions,
         )
 
 
 def _mean(encoded: Encoded, visual: bool) -> Tensor:
     return masked_mean(encoded.last_hidden_state, encoded.attention_mask & (encoded.is_visual == visual))
-
-
-AutoConfig.register(ShowcaseConfig.model_type, ShowcaseConfig)

@@ -57,6 +57,8 @@ class System:
             max_tokens=settings.max_tokens,
             feature_dim=corpus.photos.dim,
             encoder_layers=settings.encoder_layers,
+            lora_rank=settings.lora_rank,
+            lora_alpha=settings.lora_alpha,
             **shapes,
         )
 
@@ -68,7 +70,7 @@ class System:
         """Where its first weights come from, in words."""
         if self.baseline:
             return "random weights"
-        return "the captioner" if self.starts_trained(settings) else "GPT-2, random encoder and cross-attention"
+        return "the captioner" if self.starts_trained(settings) else "the language model, all around it random"
 
     def dataset(
         self, corpus: ShowcaseCorpus, split: str, photos: Literal["true", "chosen"] = "true", swap: bool | None = None

@@ -118,6 +118,8 @@ def _fit(
     lr = learning_rate(folder.name.rpartition("-")[0], settings)
     set_seed(seed)
     model = system.build(corpus)
+    if settings.gradient_checkpointing and model.supports_gradient_checkpointing:
+        model.activation_checkpointing_enable()
     trainer = ShowcaseTrainer(
         model,
         training_arguments(checkpoints, settings, lr, seed, device, progress, len(corpus.rows("train"))),

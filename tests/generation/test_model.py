@@ -6,12 +6,11 @@ import shutil
 import pytest
 import torch
 from torch.nn import functional as F
-from transformers import BertConfig, GPT2Config, GPT2LMHeadModel
+from transformers import GPT2Config, GPT2LMHeadModel, T5Config
 
 from showcase_utils.generation.gpt2 import IGNORED, load_tokenizer
 from showcase_utils.generation.model import ShowcaseGenerator
-
-DIM = 16
+from tests.generation.inputs import DIM, TEXTS, make_batch, make_labels
 
 
 def _fresh(decoder, modalities="both", **shapes):
@@ -30,31 +29,9 @@ def _model(decoder, modalities="both", **shapes):
     return model
 
 
-def _batch(seed=0, sizes=((2, 3), (1, 4), (3, 0))):
-    """Three samples with (photos, reviews); the last has no history."""
-    generator = torch.Generator().manual_seed(seed)
-    batch = {}
-    for position, name in enumerate(("image", "history")):
-        longest = max(size[position] for size in sizes)
-        mask = torch.arange(longest) < torch.tensor([size[position] for size in sizes]).unsqueeze(1)
-        features = F.normalize(torch.randn(len(sizes), longest, DIM, generator=generator), dim=-1)
-        batch["images" if name == "image" else name] = features
-        batch[f"{name}_mask"] = mask
-    return batch
-
-
-def _labels(tokenizer, texts, pad_to=0):
-    rows = [[*tokenizer(text, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id] for text in texts]
-    length = max(pad_to, *(len(row) for row in rows))
-    return torch.tensor([row + [IGNORED] * (length - len(row)) for row in rows])
-
-
-TEXTS = ["the ramen was great", "the tacos was cold and the sushi was great", "i loved my pho"]
-
-
 @pytest.mark.parametrize("modalities", ["image", "text", "both"])
 def test_reads_its_modalities_and_no_other(decoder, modalities):
-    model, batch = _model(decoder, modalities), _batch()
+    model, batch = _model(decoder, modalities), make_batch()
     ids = torch.ones(3, 1, dtype=torch.long)
     with torch.no_grad():
         logits = model(**batch, decoder_input_ids=ids).logits
@@ -66,7 +43,7 @@ def test_reads_its_modalities_and_no_other(decoder, modalities):
 
 
 def test_missing_or_misshapen_features_are_named(decoder):
-    model, batch = _model(decoder), _batch()
+    model, batch = _model(decoder), make_batch()
     with pytest.raises(ValueError, match="give 'history'"):
         model(images=batch["images"], decoder_input_ids=torch.ones(3, 1, dtype=torch.long))
     with pytest.raises(ValueError, match=r"'images' must be \(B, m, 16\)"):
@@ -90,7 +67,7 @@ def test_no_checkpoint_is_a_clear_error(tmp_path):
 
 
 @pytest.mark.parametrize("end", [0, [2, 0], None])
-def test_texts_end_with_the_token_that_ends_the_labels(decoder, end, tmp_path):
+def test_texts_end_with_the_token_that_ends_themake_labels(decoder, end, tmp_path):
     """Whatever the checkpoint's config calls the end token."""
     folder = shutil.copytree(decoder, tmp_path / "decoder")
     config = GPT2Config.from_pretrained(folder)
@@ -103,7 +80,7 @@ def test_texts_end_with_the_token_that_ends_the_labels(decoder, end, tmp_path):
     model.decoder.lm_head.weight.data.zero_()
     model.decoder.lm_head.weight.data[2] = model.decoder.transformer.ln_f.bias.data[:] = 1.0
     model.decoder.transformer.ln_f.weight.data.zero_()
-    assert model.eval().generate(**_batch())[:, 1:].tolist() == [[2]] * 3
+    assert model.eval().generate(**make_batch())[:, 1:].tolist() == [[2]] * 3
 
 
 def test_a_checkpoint_that_does_not_fit_says_what_to_do(decoder, tmp_path):
@@ -116,13 +93,13 @@ def test_a_checkpoint_that_does_not_fit_says_what_to_do(decoder, tmp_path):
     tokenizer.save_pretrained(folder)
     with pytest.raises(ValueError, match="resize_token_embeddings"):
         ShowcaseGenerator.from_decoder(folder)
-    BertConfig().save_pretrained(tmp_path / "bert")
-    with pytest.raises(ValueError, match="is a 'bert': give a GPT-2"):
-        ShowcaseGenerator.from_decoder(tmp_path / "bert")
+    T5Config().save_pretrained(tmp_path / "t5")
+    with pytest.raises(ValueError, match="is a 't5': give a causal language model"):
+        ShowcaseGenerator.from_decoder(tmp_path / "t5")
 
 
 def test_an_empty_text_is_no_nan(decoder):
-    model, batch = _model(decoder), _batch()
+    model, batch = _model(decoder), make_batch()
     labels = torch.full((3, 4), IGNORED)
     output = model(**batch, labels=labels)
     assert output.loss.item() == 0
@@ -133,8 +110,8 @@ def test_an_empty_text_is_no_nan(decoder):
 @pytest.mark.parametrize("value", [5.0, math.nan])
 @pytest.mark.parametrize("padded", ["labels", "images", "history", "swapped"])
 def test_padding_changes_nothing(decoder, padded, value):
-    model, tokenizer, batch = _model(decoder), load_tokenizer(decoder), _batch(sizes=((2, 3), (1, 4), (3, 2)))
-    batch["labels"], batch["swapped"] = _labels(tokenizer, TEXTS), _labels(tokenizer, TEXTS[::-1])
+    model, tokenizer, batch = _model(decoder), load_tokenizer(decoder), make_batch(sizes=((2, 3), (1, 4), (3, 2)))
+    batch["labels"], batch["swapped"] = make_labels(tokenizer, TEXTS), make_labels(tokenizer, TEXTS[::-1])
     longer = dict(batch)
     if padded in ("labels", "swapped"):
         longer[padded] = F.pad(batch[padded], (0, 7), value=IGNORED)
@@ -158,8 +135,8 @@ def test_padding_changes_nothing(decoder, padded, value):
 @pytest.mark.parametrize("which", ["decoder", "decoder_without_pad"])
 def test_cross_entropy_is_that_of_the_real_tokens_and_the_end_token(which, request):
     folder = request.getfixturevalue(which)
-    model, tokenizer, batch = _model(folder), load_tokenizer(folder), _batch()
-    labels = _labels(tokenizer, TEXTS)
+    model, tokenizer, batch = _model(folder), load_tokenizer(folder), make_batch()
+    labels = make_labels(tokenizer, TEXTS)
     total = 0.0
     for row, label in enumerate(labels):
         label = label[label != IGNORED]
@@ -178,8 +155,8 @@ def test_cross_entropy_is_that_of_the_real_tokens_and_the_end_token(which, reque
 def test_the_end_token_is_learned_with_and_without_a_pad_token(which, request):
     """After a few steps the model says its texts and stops, also where pad, start and end are one token."""
     folder = request.getfixturevalue(which)
-    model, tokenizer, batch = _fresh(folder).train(), load_tokenizer(folder), _batch()
-    labels = _labels(tokenizer, TEXTS, pad_to=30)
+    model, tokenizer, batch = _fresh(folder).train(), load_tokenizer(folder), make_batch()
+    labels = make_labels(tokenizer, TEXTS, pad_to=30)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     for _ in range(100):
         optimizer.zero_grad()
@@ -200,7 +177,7 @@ def test_the_end_token_is_learned_with_and_without_a_pad_token(which, request):
     ids=["greedy", "beam", "top-k", "nucleus"],
 )
 def test_the_cache_changes_nothing(decoder, modalities, strategy):
-    model, batch = _model(decoder, modalities), _batch()
+    model, batch = _model(decoder, modalities), make_batch()
     texts = []
     for use_cache in (True, False):
         torch.manual_seed(3)
@@ -210,7 +187,7 @@ def test_the_cache_changes_nothing(decoder, modalities, strategy):
 
 
 def test_greedy_is_the_likeliest_token_at_every_step(decoder):
-    model, batch = _model(decoder), _batch()
+    model, batch = _model(decoder), make_batch()
     generated = model.generate(**batch)
     for length in range(1, generated.shape[1]):
         logits = model(**batch, decoder_input_ids=generated[:, :length]).logits[:, -1]
@@ -219,7 +196,7 @@ def test_greedy_is_the_likeliest_token_at_every_step(decoder):
 
 
 def test_cross_attention_keys_are_computed_once(decoder):
-    model, batch = _model(decoder), _batch()
+    model, batch = _model(decoder), make_batch()
     calls = []
     keys = model.decoder.transformer.h[0].crossattention.c_attn
     hook = keys.register_forward_hook(lambda *_: calls.append(1))
@@ -229,8 +206,8 @@ def test_cross_attention_keys_are_computed_once(decoder):
 
 
 @pytest.mark.parametrize("strategy", [{}, {"num_beams": 3}], ids=["greedy", "beam"])
-def test_a_sample_is_generated_alike_alone_and_in_a_batch(decoder, strategy):
-    model, batch = _model(decoder), _batch()
+def test_a_sample_is_generated_alike_alone_and_in_amake_batch(decoder, strategy):
+    model, batch = _model(decoder), make_batch()
     together = model.generate(**batch, **strategy)
     for row in range(3):
         photos, reviews = batch["image_mask"][row].sum(), batch["history_mask"][row].sum()
@@ -243,13 +220,13 @@ def test_a_sample_is_generated_alike_alone_and_in_a_batch(decoder, strategy):
 
 
 def test_several_samples_per_input(decoder):
-    model, batch = _model(decoder), _batch()
+    model, batch = _model(decoder), make_batch()
     assert model.generate(**batch, do_sample=True, num_return_sequences=4).shape[0] == 12
 
 
 @pytest.mark.parametrize("modalities", ["image", "both"])
 def test_save_and_load_keep_weights_tied_and_output(decoder, modalities, tmp_path):
-    model, batch = _model(decoder, modalities), _batch()
+    model, batch = _model(decoder, modalities), make_batch()
     model.save_pretrained(tmp_path)
     assert (tmp_path / "model.safetensors").is_file() and not list(tmp_path.glob("*.bin"))
     again = ShowcaseGenerator.from_pretrained(tmp_path).eval()
@@ -261,7 +238,7 @@ def test_save_and_load_keep_weights_tied_and_output(decoder, modalities, tmp_pat
 
 
 def test_the_hard_negative_costs_one_decoder_pass_without_head(decoder):
-    model, tokenizer, batch = _model(decoder), load_tokenizer(decoder), _batch()
+    model, tokenizer, batch = _model(decoder), load_tokenizer(decoder), make_batch()
     calls = {"encoder": 0, "transformer": 0, "lm_head": 0}
 
     def counting(name):
@@ -273,16 +250,16 @@ def test_the_hard_negative_costs_one_decoder_pass_without_head(decoder):
     model.encoder.register_forward_hook(counting("encoder"))
     model.decoder.transformer.register_forward_hook(counting("transformer"))
     model.decoder.lm_head.register_forward_hook(counting("lm_head"))
-    model(**batch, labels=_labels(tokenizer, TEXTS))
+    model(**batch, labels=make_labels(tokenizer, TEXTS))
     assert calls == {"encoder": 1, "transformer": 1, "lm_head": 1}
-    model(**batch, labels=_labels(tokenizer, TEXTS), swapped=_labels(tokenizer, TEXTS[::-1]))
+    model(**batch, labels=make_labels(tokenizer, TEXTS), swapped=make_labels(tokenizer, TEXTS[::-1]))
     assert calls == {"encoder": 2, "transformer": 3, "lm_head": 2}
 
 
 def test_without_contrast_there_is_no_unused_parameter(decoder):
     model = _model(decoder, contrast_visual=False, contrast_history=False).train()
-    tokenizer, batch = load_tokenizer(decoder), _batch()
-    model(**batch, labels=_labels(tokenizer, TEXTS)).loss.backward()
+    tokenizer, batch = load_tokenizer(decoder), make_batch()
+    model(**batch, labels=make_labels(tokenizer, TEXTS)).loss.backward()
     assert [name for name, weight in model.named_parameters() if weight.grad is None] == []
 
 

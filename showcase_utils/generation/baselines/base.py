@@ -19,7 +19,7 @@ from transformers import initialization as init
 from transformers.modeling_outputs import ModelOutput
 
 from showcase_utils.generation.corpus import ShowcaseCorpus
-from showcase_utils.generation.gpt2 import IGNORED, decoder_source, mean_cross_entropy
+from showcase_utils.generation.gpt2 import DROPOUT, IGNORED, decoder_source, mean_cross_entropy
 
 
 class BaselineConfig(PreTrainedConfig):
@@ -82,18 +82,18 @@ class Baseline(PreTrainedModel, GenerationMixin):
 
     @classmethod
     def from_corpus(cls, corpus: ShowcaseCorpus) -> Self:
-        """A fresh model with the width, heads, tokenizer and length of the settings' GPT-2."""
+        """A fresh model with the width, heads, tokenizer and length of the settings' decoder."""
         settings, tokenizer = corpus.settings, corpus.tokenizer
-        decoder = AutoConfig.from_pretrained(decoder_source(settings.decoder))
+        decoder = AutoConfig.from_pretrained(**decoder_source(settings.decoder))
         eos, pad = tokenizer.eos_token_id, tokenizer.pad_token_id
         start = eos if tokenizer.bos_token_id is None else tokenizer.bos_token_id
         model = cls(
             cls.config_class(
                 vocab_size=decoder.vocab_size,
-                width=decoder.n_embd,
-                heads=decoder.n_head,
+                width=decoder.hidden_size,
+                heads=decoder.num_attention_heads,
                 layers=settings.encoder_layers,
-                dropout=decoder.resid_pdrop,
+                dropout=getattr(decoder, "resid_pdrop", DROPOUT),
                 feature_dim=corpus.photos.dim,
                 max_tokens=settings.max_tokens,
                 eos_token_id=eos,
