@@ -64,7 +64,7 @@ def _claim_rows(claims: pd.DataFrame, level: str) -> pd.DataFrame:
             "comparison": claims["comparison"],
             "on": claims["metric"],
             f"effect [{level}]": [
-                _effect(*row) for row in claims[["effect", "low", "high"]].astype(float).itertuples(index=False)
+                effect(*row) for row in claims[["effect", "low", "high"]].astype(float).itertuples(index=False)
             ],
             "here": [
                 f"{verdict}: {reason}" if verdict == NOT_TESTABLE else verdict
@@ -77,7 +77,7 @@ def _claim_rows(claims: pd.DataFrame, level: str) -> pd.DataFrame:
 
 def _names_table(metrics: pd.DataFrame, names: list[str], level: str) -> str:
     shown = metrics[metrics["metric"].isin(names)]
-    cells = [_effect(*row) for row in shown[["value", "low", "high"]].itertuples(index=False)]
+    cells = [effect(*row) for row in shown[["value", "low", "high"]].itertuples(index=False)]
     table = shown.assign(cell=cells).pivot(index="system", columns="metric", values="cell")
     table = table.reindex(index=list(dict.fromkeys(shown["system"])), columns=names).fillna("–")
     return (
@@ -86,7 +86,8 @@ def _names_table(metrics: pd.DataFrame, names: list[str], level: str) -> str:
     )
 
 
-def _effect(value: float, low: float, high: float) -> str:
+def effect(value: float, low: float, high: float) -> str:
+    """A value with its interval as tables show it; a dash for none."""
     if math.isnan(value):
         return "–"
     if math.isnan(low) or math.isnan(high):

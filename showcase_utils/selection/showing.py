@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 from showcase_utils.artifacts import Stages
+from showcase_utils.config import Settings
 from showcase_utils.devices import resolve_device
 from showcase_utils.selection.chosen import NONE, widest_profile
-from showcase_utils.selection.methods import MODELS, Selector, methods_of, open_selectors
+from showcase_utils.selection.methods import MODELS, Method, Selector, Variant, methods_of, open_selectors
 from showcase_utils.selection.pools import PoolBatch
 
 
@@ -38,15 +39,8 @@ class Showing:
 
         Raises ``ValueError`` for one that was not run.
         """
-        settings = stages.settings.selection
-        device = resolve_device(stages.settings.device)
-        name, methods = method or settings.shown_method, methods_of(settings)
-        if name not in methods:
-            raise ValueError(f"method '{name}' was not run: selection.methods are {', '.join(methods)}")
-        wanted = methods[name]
-        variants = wanted.variants(settings, stages.settings.seed)
-        profile = profile or settings.shown_profile or widest_profile(settings)
-        variant = next((v for v in variants if v.profile in (profile, NONE)), variants[0])
+        settings, device = stages.settings.selection, resolve_device(stages.settings.device)
+        _, variant = shown_variant(stages.settings, method, profile)
         selector = open_selectors([variant], stages.path("selection") / MODELS, settings, device)[0]
         return cls(selector, settings.k, device)
 
@@ -81,3 +75,17 @@ class Showing:
             )
             for i, pool in enumerate(pools)
         ]
+
+
+def shown_variant(settings: Settings, method: str = "", profile: str = "") -> tuple[Method, Variant]:
+    """The method that is shown, or another of ``selection.methods``, with its profile and its seed.
+
+    Raises ``ValueError`` for one that was not run.
+    """
+    chosen, methods = settings.selection, methods_of(settings.selection)
+    name = method or chosen.shown_method
+    if name not in methods:
+        raise ValueError(f"method '{name}' was not run: selection.methods are {', '.join(methods)}")
+    variants = methods[name].variants(chosen, settings.seed)
+    profile = profile or chosen.shown_profile or widest_profile(chosen)
+    return methods[name], next((v for v in variants if v.profile in (profile, NONE)), variants[0])

@@ -13,6 +13,7 @@ from showcase_utils.config import SettingsError, load_settings
 from showcase_utils.devices import use_threads
 from showcase_utils.generation.opening import open_teller
 from showcase_utils.selection.showing import Showing, Shown
+from showcase_utils.showcase.bundle import Bundle, Contents, copy_bundle, is_bundle, write_bundle
 from showcase_utils.showcase.encoder import MaterialEncoder
 from showcase_utils.showcase.library import Library
 from showcase_utils.showcase.material import Item, Place, Profile, Somebody, Somewhere, without_twins
@@ -35,25 +36,25 @@ class Showcases:
     """Everything that explanations need: ``Showcases.load("demo").explain(user_id, business_id)``."""
 
     def __init__(self, library: Library, encoder: MaterialEncoder, ways: Ways) -> None:
-        self.settings = library.artifacts.settings
+        self.settings = library.run.settings
         self.library, self.encoder, self.ways = library, encoder, ways
 
     @classmethod
     def load(
-        cls, run: Artifacts | str | Path = "demo", system: str = "", seed: int | None = None, method: str = ""
+        cls, run: Artifacts | Bundle | str | Path = "demo", system: str = "", seed: int | None = None, method: str = ""
     ) -> Showcases:
-        """A run, by its profile (a name, or the path of a YAML file), by the root of its artifacts, or itself.
+        """A run: its profile (a name, or the path of a YAML file), a folder that ``save`` wrote, a root of artifacts.
 
         ``method`` chooses photos and ``system`` writes; by default those that the settings show. ``seed`` is the
         generator's; by default the first. Raises ``StaleStage`` that names the notebook to run, ``FileNotFoundError``
         for a system that was not trained, ``ValueError`` for a method that was not run.
         """
-        store = run if isinstance(run, Artifacts) else _open(str(run))
+        store = _open(run) if isinstance(run, str | Path) else run
         use_threads(store.settings)
         library = Library(store)
         encoder = MaterialEncoder(store.settings, library.features.photos.fingerprint)
         teller = open_teller(store, encoder.texts, seed, system)
-        return cls(library, encoder, Ways(store, Showing.load(store, method), teller, seed))
+        return cls(library, encoder, Ways(store, Showing.load(store, method), teller, seed, system))
 
     def explain(self, user: str | Profile, place: str | Place, k: int | None = None, **options: object) -> Showcase:
         """The showcase of a place for a user: at most ``k`` photos, a text that speaks of them, the reasons for both.
@@ -87,6 +88,31 @@ class Showcases:
         shown = [one.photos for one in chosen]
         written = write(self.ways.teller(how), shown, people, places, how.block, how.length)
         return [_result(*parts) for parts in zip(cases, chosen, written, strict=True)]
+
+    def save(self, folder: str | Path, licence: str = "") -> Path:
+        """Writes all that showcases need into a folder that ``load`` takes, here or on another machine; gives its path.
+
+        Weights are safetensors, tables Parquet, and README.md is a model card; ``licence`` is that of the data. The
+        method and the system are those that were loaded. Raises ``FileExistsError`` for a folder that holds something.
+        """
+        run = self.library.run
+        if isinstance(run, Bundle):
+            return copy_bundle(run, folder)
+        from showcase_utils.showcase.card import bundle_card  # what explaining can do without
+
+        method, system = self.ways.method, self.ways.system
+        settings = self.settings.model_copy(
+            update={
+                "selection": self.settings.selection.model_copy(update={"shown_method": method}),
+                "telling": self.settings.telling.model_copy(update={"system": system}),
+                "generation": self.settings.generation.model_copy(
+                    update={"seeds": (self.ways.seed - self.settings.seed,)}
+                ),
+            }
+        )
+        photos = set(self.library.paths)
+        card = bundle_card(run, self.library.reviews, len(photos), method, system, licence)
+        return write_bundle(run, folder, Contents(settings, self.ways.models(), photos, self.library.names, card))
 
     def users_of(self, business_id: str) -> list[str]:
         """The users who reviewed a place, for showing the same place to several; raises ``KeyError``."""
@@ -126,14 +152,18 @@ class Showcases:
         return chosen
 
 
-def _open(run: str) -> Artifacts:
-    """A run by profile, or the demo profile's in a folder of artifacts."""
+def _open(run: str | Path) -> Artifacts | Bundle:
+    """A run by profile, a bundle, or the demo profile's run in a folder of artifacts."""
+    if is_bundle(run):
+        return Bundle(run)
     try:
         return Artifacts(load_settings(run))
     except SettingsError:
         folder = Path(run).expanduser()
         if not folder.is_dir():
             raise
+        if not (folder / "demo").is_dir():
+            return Bundle(folder)  # which says what is missing
         return Artifacts(load_settings("demo"), folder)
 
 

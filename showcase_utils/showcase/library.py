@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from showcase_utils.alignment.frames import load_scores
 from showcase_utils.alignment.phi import load_phi
-from showcase_utils.artifacts import Artifacts
+from showcase_utils.artifacts import Stages
 from showcase_utils.data.frames import load_histories, load_images, load_s1
 from showcase_utils.encoding.features import load_sentences, open_features
 from showcase_utils.photos.folder import usable_ids
@@ -35,11 +35,11 @@ class Visit(NamedTuple):
 class Library:
     """GEST-s1 of a run with its features: who is known by what, and which photos a place has."""
 
-    def __init__(self, artifacts: Artifacts) -> None:
-        self.artifacts = artifacts
-        self.reviews = load_s1(artifacts)
-        self.features = open_features(artifacts)
-        images = load_images(artifacts).drop_duplicates("image_id")
+    def __init__(self, run: Stages) -> None:
+        self.run = run
+        self.reviews = load_s1(run)
+        self.features = open_features(run)
+        images = load_images(run).drop_duplicates("image_id")
         images = images[
             images["image_id"].isin(usable_ids(images)) & images["image_id"].isin(set(self.features.photos.ids))
         ]
@@ -54,23 +54,23 @@ class Library:
     @cached_property
     def histories(self) -> dict[str, list[str]]:
         """By review id, the reviews that may be known of its user."""
-        return load_histories(self.artifacts).to_dict()
+        return load_histories(self.run).to_dict()
 
     @cached_property
     def names(self) -> dict[str, dict[str, str]]:
         """Display names of businesses and users where the data set has them, by id."""
-        settings = self.artifacts.settings.data
-        folder = self.artifacts.path("world") if settings.source == "demo" else Path(settings.reviews or "").parent
+        settings = self.run.settings.data
+        folder = self.run.path("world") if settings.source == "demo" else Path(settings.reviews or "").parent
         path = folder / NAMES
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"businesses": {}, "users": {}}
 
     @cached_property
     def captions(self) -> dict[str, str]:
         """By photo, the sentence of its review that Φ finds likeliest to describe it, where one does."""
-        scores = load_scores(self.artifacts)
-        best = scores[scores["confidence"] >= load_phi(self.artifacts).threshold]
+        scores = load_scores(self.run)
+        best = scores[scores["confidence"] >= load_phi(self.run).threshold]
         best = best.sort_values("confidence", ascending=False, kind="stable").drop_duplicates("image_id")
-        texts = load_sentences(self.artifacts).set_index("sentence_id")["text"]
+        texts = load_sentences(self.run).set_index("sentence_id")["text"]
         return dict(zip(best["image_id"], texts[best["sentence_id"]], strict=True))
 
     def place_name(self, business_id: str) -> str:
@@ -136,7 +136,7 @@ class Library:
         if value not in known:
             near = difflib.get_close_matches(str(value), map(str, list(known)[:20000]), n=2, cutoff=0.3)
             hint = f"; did you mean {' or '.join(near)}?" if near else ""
-            raise KeyError(f"{column} {value} is not in GEST-s1 of profile '{self.artifacts.settings.profile}'{hint}")
+            raise KeyError(f"{column} {value} is not in GEST-s1 of profile '{self.run.settings.profile}'{hint}")
 
 
 def _by(visits: Iterable[Visit], column: str) -> dict[str, list[Visit]]:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from showcase_utils.artifacts import Artifacts
+from showcase_utils.artifacts import Stages
 from showcase_utils.config import Telling
+from showcase_utils.generation.opening import telling_system
 from showcase_utils.generation.telling import Teller
-from showcase_utils.selection.methods import methods_of
-from showcase_utils.selection.showing import Showing
+from showcase_utils.selection.methods import MODELS, methods_of, model_folder
+from showcase_utils.selection.showing import Showing, shown_variant
 from showcase_utils.showcase.material import refuse_one_string
 
 if TYPE_CHECKING:
@@ -61,29 +62,46 @@ class Options:
 class Ways:
     """The selectors and writers of a run, each opened when an option first asks for it."""
 
-    def __init__(self, artifacts: Artifacts, showing: Showing, teller: Teller, seed: int | None) -> None:
-        self._artifacts = artifacts
-        first = artifacts.settings.seed + artifacts.settings.generation.seeds[0]
-        self._seed = first if seed is None else seed
+    def __init__(self, run: Stages, showing: Showing, teller: Teller, seed: int | None, system: str = "") -> None:
+        self._run, self._system = run, system or run.settings.telling.system
+        first = run.settings.seed + run.settings.generation.seeds[0]
+        self.seed = first if seed is None else seed
         self._lock = threading.Lock()
         self._opened: dict[tuple[object, ...], Any] = {("showing", ""): showing, ("teller", "", (), None): teller}
 
     @property
     def methods(self) -> list[str]:
         """The selection methods that were run."""
-        return list(methods_of(self._artifacts.settings.selection))
+        return list(methods_of(self._run.settings.selection))
 
     @property
     def systems(self) -> list[str]:
         """The generators that were trained and can tell."""
         from showcase_utils.generation.systems import SYSTEMS  # transformers, a second, that most calls can do without
 
-        folder = self._artifacts.path("generation")
-        return [name for name in SYSTEMS if not SYSTEMS[name].baseline and (folder / f"{name}-{self._seed}").is_dir()]
+        folder = self._run.path("generation")
+        return [name for name in SYSTEMS if not SYSTEMS[name].baseline and (folder / f"{name}-{self.seed}").is_dir()]
+
+    @property
+    def method(self) -> str:
+        """The method that chooses unless an option asks for another."""
+        return self._opened["showing", ""].selector.method.name
+
+    @property
+    def system(self) -> str:
+        """The generator that writes unless an option asks for another; empty where none was trained."""
+        return self._system or telling_system(self._run.path("generation"), self.seed)
+
+    def models(self) -> list[str]:
+        """The trained models that a copy of this run needs, as stage and folder: every method's, and the generator."""
+        place = self._run.path("selection") / MODELS
+        folders = [model_folder(place, *shown_variant(self._run.settings, method)) for method in self.methods]
+        chosen = [f"selection/{MODELS}/{folder.name}" for folder in folders if folder.is_dir()]
+        return [*dict.fromkeys(chosen), *([f"generation/{self.system}-{self.seed}"] if self.system else [])]
 
     def showing(self, options: Options) -> Showing:
         """Raises ``ValueError`` for a method that was not run."""
-        return self._open(("showing", options.method), lambda: Showing.load(self._artifacts, options.method))
+        return self._open(("showing", options.method), lambda: Showing.load(self._run, options.method))
 
     def teller(self, options: Options) -> Teller:
         """Raises ``ValueError`` for a system that was not trained or an unknown decoding."""
@@ -115,5 +133,5 @@ class Ways:
         from showcase_utils.generation.gpt2 import load_tokenizer
         from showcase_utils.generation.training import load_system
 
-        folder = self._artifacts.path("generation") / f"{system}-{self._seed}"
+        folder = self._run.path("generation") / f"{system}-{self.seed}"
         return load_system(folder), load_tokenizer(folder)
