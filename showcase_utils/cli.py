@@ -330,14 +330,13 @@ def export(
 
     `showcase export bundle/`, then `Showcases.load("bundle/")`
     """
+    store = Artifacts(load_settings(profile, overrides or []), artifacts)
+    store.path("texts")
     from showcase_utils.showcase import Showcases
 
-    store = Artifacts(_guard(load_settings, profile, overrides or []), artifacts)
-    written = _guard(_guard(Showcases.load, store, system=system, method=method).save, folder, licence)
-    files = [path for path in written.rglob("*") if path.is_file()]
-    console.print(
-        f"{len(files):,} files, {sum(path.stat().st_size for path in files) / 1e6:.0f} MB  {escape(str(written))}"
-    )
+    written = Showcases.load(store, system=system, method=method).save(folder, licence)
+    sizes = [path.stat().st_size for path in written.rglob("*") if path.is_file()]
+    console.print(f"{len(sizes):,} files, {sum(sizes) / 1e6:.0f} MB  {written}")
 
 
 @app.command()
