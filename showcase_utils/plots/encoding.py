@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import seaborn
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
@@ -41,20 +42,14 @@ def similarity_heatmap(
     count, lines = similarity.shape
     figure = Drawing(4.4 + 0.8 * count, 1.5 + 0.5 * lines)
     axis = figure.subplots()
-    drawn = axis.imshow(similarity.T, cmap=HEAT, interpolation="nearest", aspect="auto")
-    shade = (similarity - similarity.min()) / max(np.ptp(similarity), 1e-9)
-    for column, row in np.ndindex(count, lines):
-        axis.text(column, row, f"{similarity[column, row]:.2f}", ha="center", va="center", fontsize=SMALL,
-                  color="black" if shade[column, row] > 0.6 else "white")  # fmt: skip
+    names = [wrapped(sentence, 3.6, SMALL, most=1)[0] for sentence in sentences]
+    seaborn.heatmap(similarity.T, ax=axis, cmap=HEAT, annot=True, fmt=".2f", xticklabels=False, yticklabels=names,
+                    cbar_kws={"label": "cosine", "shrink": 0.8, "pad": 0.01})  # fmt: skip
+    axis.tick_params(axis="y", length=0, rotation=0)
     for column, photo in enumerate(photos):
-        at_point(axis, photo, (column, -0.5), (0, 0.36), 0.66)
+        at_point(axis, photo, (column + 0.5, 0), (0, 0.36), 0.66)
     for column, row in np.argwhere(framed):
-        axis.add_patch(Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, fill=False, edgecolor="white", lw=2.5))
-    axis.set_yticks(range(lines), [wrapped(sentence, 3.6, SMALL, most=1)[0] for sentence in sentences])
-    axis.set_xticks([])
-    axis.tick_params(length=0)
-    axis.spines[:].set_visible(False)
-    figure.colorbar(drawn, ax=axis, label="cosine", shrink=0.8, pad=0.01)
+        axis.add_patch(Rectangle((column + 0.02, row + 0.02), 0.96, 0.96, fill=False, edgecolor="white", lw=2.5))
     brightest = int(framed[np.arange(count), similarity.argmax(axis=1)].sum())
     figure.facts["brightest"] = brightest
     title = f"In {brightest} of {count} columns the highest cosine is in a framed cell: what belongs together"
@@ -71,18 +66,16 @@ def image_similarity(similarity: Floats, photos: Sequence[Photo], groups: Sequen
     count, names = len(photos), np.asarray(groups)
     figure = Drawing(2.0 + 0.36 * count, 1.4 + 0.34 * count)
     axis = figure.subplots()
-    drawn = axis.imshow(similarity, cmap=HEAT, interpolation="nearest")
+    seaborn.heatmap(similarity, ax=axis, cmap=HEAT, square=True, xticklabels=False, yticklabels=False,
+                    cbar_kws={"label": "cosine of CLIP features", "shrink": 0.8})  # fmt: skip
     for number, photo in enumerate(photos):
-        at_point(axis, photo, (-0.5, number), (-0.19, 0), 0.31)
-        at_point(axis, photo, (number, count - 0.5), (0, -0.19), 0.31)
+        at_point(axis, photo, (0, number + 0.5), (-0.19, 0), 0.31)
+        at_point(axis, photo, (number + 0.5, count), (0, -0.19), 0.31)
     starts = [0, *(n for n in range(1, count) if groups[n] != groups[n - 1]), count]
     for start, end in zip(starts, starts[1:], strict=False):
-        axis.axhline(end - 0.5, color="white", lw=2)
-        axis.axvline(end - 0.5, color="white", lw=2)
-        axis.text((start + end - 1) / 2, -0.8, groups[start], ha="center", va="bottom")
-    axis.set(xticks=[], yticks=[])
-    axis.spines[:].set_visible(False)
-    figure.colorbar(drawn, ax=axis, shrink=0.8, label="cosine of CLIP features")
+        axis.axhline(end, color="white", lw=2)
+        axis.axvline(end, color="white", lw=2)
+        axis.text((start + end) / 2, -0.3, groups[start], ha="center", va="bottom")
     same = names[:, None] == names
     apart = ~np.eye(count, dtype=bool)
     figure.facts = {"within": float(similarity[same & apart].mean()), "between": float(similarity[~same].mean())}

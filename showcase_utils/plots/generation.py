@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import seaborn
 from matplotlib.colors import to_rgba
 from matplotlib.patches import FancyBboxPatch, Rectangle
 from numpy.typing import NDArray
@@ -117,13 +118,14 @@ def user_weights(weights: Floats, histories: Sequence[str]) -> Drawing:
     figure = Drawing(12, 5, f"Matrix f(i,j) of {len(weights)} users and the histories of two pairs")
     figure.facts = {"lowest": weights[alike], "highest": weights[unlike]}
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.2))
-    drawn = left.imshow(weights, cmap=HEAT, interpolation="nearest")
+    bar = {"shrink": 0.8, "label": "how much j's text repels i's history"}
+    seaborn.heatmap(weights, ax=left, cmap=HEAT, square=True, xticklabels=5, yticklabels=5, cbar_kws=bar)
     left.set(title="$f(i,j)$", xlabel="user j", ylabel="user i")
-    figure.colorbar(drawn, ax=left, shrink=0.8, label="how much j's text repels i's history")
+    left.tick_params(axis="y", rotation=0)
     right.axis("off")
     place = 1.0
     for (i, j), colour, dash, what in ((alike, "white", "-", "most alike"), (unlike, RED, ":", "least alike")):
-        left.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, ec=colour, ls=dash, lw=2.2))
+        left.add_patch(Rectangle((j, i), 1, 1, fill=False, ec=colour, ls=dash, lw=2.2))
         frame = "white frame" if colour == "white" else "red dotted frame"
         right.text(0, place, f"{what}: f = {weights[i, j]:.2f} ({frame})", weight="bold", va="top", in_layout=False)
         place -= 0.06
@@ -194,16 +196,14 @@ def word_attention(weights: pd.DataFrame, photos: Sequence[Photo]) -> Drawing:
     cell = min(0.45, 3.6 / rows)
     figure = Drawing(max(6.5, 0.32 * words + 2.6), cell * rows + 1.6)
     axis = figure.subplots()
-    drawn = axis.imshow(weights.to_numpy().T, aspect="auto", cmap=HEAT, interpolation="nearest")
-    axis.set_xticks(
-        range(words), [word.strip() for word in weights.index], rotation=60, ha="right", rotation_mode="anchor"
-    )
-    labels = ["" if row < len(photos) else name for row, name in enumerate(weights.columns)]
-    axis.set_yticks(range(rows), labels)
+    labels = [*[""] * len(photos), *weights.columns[len(photos) :]]
+    seaborn.heatmap(weights.T, ax=axis, cmap=HEAT, xticklabels=True, yticklabels=labels, cbar_kws={"pad": 0.01})
+    axis.set_xticklabels(weights.index.str.strip(), rotation=60, ha="right", rotation_mode="anchor")
     axis.tick_params(length=0)
+    axis.tick_params(axis="y", rotation=0)
+    axis.set(xlabel="", ylabel="")
     for row, photo in enumerate(photos):
-        at_point(axis, photo, (-0.5, row), (-0.5 * cell - 0.04, 0), cell * 0.92)
-    figure.colorbar(drawn, ax=axis, pad=0.01)
+        at_point(axis, photo, (0, row + 0.5), (-0.5 * cell - 0.04, 0), cell * 0.92)
     figure.facts["photos"] = weights.iloc[:, : len(photos)].to_numpy().sum() / weights.to_numpy().sum()
     axis.set_title(f"cross-attention, mean over layers and heads; photos get {figure.facts['photos']:.0%} of it")
     figure.alt = f"Heat map of attention from {words} words to {len(photos)} photos and {rows - len(photos)} reviews"

@@ -67,7 +67,7 @@ def test_word_attention_has_a_column_per_word_and_fits_a_screen(photos):
     figure = plots.word_attention(weights, photos[:2])
     axis = figure.axes[0]
     assert [label.get_text() for label in axis.get_xticklabels()] == ["the", "hot", "dog", "<|eos|>"]
-    np.testing.assert_array_equal(axis.images[0].get_array(), weights.to_numpy().T)
+    np.testing.assert_array_equal(axis.collections[0].get_array(), weights.to_numpy().T)
     assert [label.get_text() for label in axis.get_yticklabels()][:3] == ["", "", "review 1"]
     assert len(axis.artists) == 2 and figure.facts["photos"] == pytest.approx(0.4)
     assert figure.get_figheight() < 6
