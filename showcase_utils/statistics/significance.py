@@ -115,17 +115,6 @@ def detectable(comparison: Comparison, confidence: float = 0.95, power: float = 
     return float((norm.ppf(0.5 + confidence / 2) + norm.ppf(power)) * comparison.standard_error)
 
 
-def power_note(comparison: Comparison, metric: str, confidence: float = 0.95, power: float = 0.8) -> str:
-    """One sentence on what a comparison of this size can and cannot show."""
-    if comparison.users < 2 or math.isnan(comparison.standard_error):
-        return f"{metric}: one user is no sample; no difference can be shown."
-    smallest = detectable(comparison, confidence, power)
-    return (
-        f"{metric}: with {comparison.users} users a true difference of {smallest:.3g} or more would be found in "
-        f"{power:.0%} of such studies at {confidence:.0%} confidence; a smaller one may well be missed."
-    )
-
-
 def _runs(metric: Metric | Sequence[Metric], users: Sequence[Hashable]) -> list[Any]:
     runs = []
     for run in [metric] if isinstance(metric, Metric) else metric:

@@ -7,7 +7,7 @@ from scipy.stats import permutation_test
 from showcase_utils.metrics import text
 from showcase_utils.metrics.corpus import mean_metric
 from showcase_utils.metrics.metric import Metric
-from showcase_utils.statistics.significance import compare, detectable, holm, interval, power_note
+from showcase_utils.statistics.significance import compare, detectable, holm, interval
 
 WORDS = "the a tacos sushi soup tea great slow warm fresh cozy loud".split()
 
@@ -142,10 +142,9 @@ def test_one_user_has_no_interval():
     metric = mean_metric(np.array([1.0, 2.0]), "x")
     found = compare(metric, metric, ["a", "a"], rounds=50)
     assert math.isnan(found.low) and found.p_value == 1
-    assert "no difference can be shown" in power_note(found, "METEOR")
 
 
-def test_power_note_names_a_difference_that_is_found_as_often_as_said():
+def test_the_detectable_difference_is_found_as_often_as_said():
     rng = np.random.default_rng(10)
     a, b = rng.normal(size=100), rng.normal(size=100)
     found = compare(mean_metric(a, "x"), mean_metric(b, "x"), np.arange(100), rounds=500)
@@ -155,7 +154,6 @@ def test_power_note_names_a_difference_that_is_found_as_often_as_said():
         d = rng.normal(smallest, (a - b).std(), 100)
         hits += abs(d.mean()) > 1.96 * d.std() / 10
     assert 0.7 < hits / 200 < 0.9
-    assert f"{smallest:.3g}" in power_note(found, "METEOR") and "100 users" in power_note(found, "METEOR")
 
 
 def test_bad_input_is_named():
