@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,6 @@ from scipy.stats import norm
 from showcase_utils.alignment.frames import Diversity
 from showcase_utils.alignment.phi import COSINE
 from showcase_utils.claims.ledger import DISTANCE, RANK, Evidence, Key, comparisons, paper_claims
-from showcase_utils.claims.scores import Scores
 from showcase_utils.config import Settings
 from showcase_utils.metrics.corpus import mean_metric
 from showcase_utils.metrics.generated import REFERENCE
@@ -21,6 +20,9 @@ from showcase_utils.selection.tables import evaluable
 from showcase_utils.statistics.correlation import rank_correlations
 from showcase_utils.statistics.resampling import interval_options
 from showcase_utils.statistics.significance import Interval, compare
+
+if TYPE_CHECKING:  # it scores texts, with libraries that claims 1 and 2 do without
+    from showcase_utils.claims.scores import Scores
 
 TRACKERS = ("CLIP-Align", "CLIP-Score")
 RANK_COMPARISON: Key = (*TRACKERS, RANK)
