@@ -241,7 +241,11 @@ def flipped_bit(base: Path, scratch: Path, chance: random.Random, on_disk: bool)
     if not root.is_dir():
         beside(base, root)
     stage = chance.choice(made(base))
-    files = [path for path in (root / "smoke" / stage).rglob("*") if path.is_file() and path.name != TIMING]
+    files = [
+        path
+        for path in (root / "smoke" / stage).rglob("*")
+        if path.name != TIMING and path.is_file() and path.stat().st_size
+    ]
     suffix = chance.choice(sorted({path.suffix for path in files}))  # every kind alike, however many photos there are
     path = chance.choice(sorted(path for path in files if path.suffix == suffix))
     original, mark = path.read_bytes(), path.stat()
