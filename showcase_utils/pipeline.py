@@ -25,7 +25,7 @@ from showcase_utils.devices import cpu_threads
 from showcase_utils.extras import extra
 from showcase_utils.kernels import KERNEL, Kernels
 from showcase_utils.progress import LOG, PROGRESS, last_line
-from showcase_utils.recipes import digest
+from showcase_utils.recipes import digest, write_json
 from showcase_utils.sources import PACKAGE
 
 RUNS = "runs.json"
@@ -270,9 +270,7 @@ def _records(output: Path) -> dict[str, Any]:
 
 
 def _remember(output: Path, name: str, record: dict[str, Any]) -> None:
-    half = output / f"{RUNS}.new"
-    half.write_text(json.dumps(_records(output) | {name: record}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    os.replace(half, output / RUNS)
+    write_json(output / RUNS, _records(output) | {name: record})
 
 
 def _figures(store: Artifacts, name: str) -> tuple[str, ...]:

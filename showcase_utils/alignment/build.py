@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from showcase_utils.artifacts import BuildContext
 from showcase_utils.config import Settings
 from showcase_utils.data.frames import load_images, load_s1
 from showcase_utils.encoding.features import FeatureStore, load_sentences, open_features
+from showcase_utils.recipes import write_json
 
 
 def build_alignment(context: BuildContext) -> None:
@@ -47,13 +47,13 @@ def build_alignment(context: BuildContext) -> None:
     else:
         phi, facts = cosine_phi(s1, sentences, features.photos, features.sentences, settings.seed)
     phi.save(out)
-    _write_json(out / "metrics.json", {"variant": phi.variant, "threshold": phi.threshold, **facts})
+    write_json(out / "metrics.json", {"variant": phi.variant, "threshold": phi.threshold, **facts})
     scores = score_pairs(s1, sentences, features.photos, features.sentences, phi, context.progress)
     scores.to_parquet(out / "scores.parquet", index=False)
     published = (context.path("data") / "published.parquet").is_file()  # the authors' own GEST-s2
     s2 = s1 if published else distil(s1, sentences, scores, phi.threshold)
     s2.to_parquet(out / "s2.parquet", index=False)
-    _write_json(out / "counts.json", distillation_counts(s1, sentences, scores, s2, phi.threshold).to_dict())
+    write_json(out / "counts.json", distillation_counts(s1, sentences, scores, s2, phi.threshold).to_dict())
     write_diversity(out, s1, features.photos, settings.seed)
 
 
@@ -87,7 +87,3 @@ def train_on(
         "epochs": len(history),
         "test": alignment_metrics(test.label, confidence, test.review, phi.threshold),
     }
-
-
-def _write_json(path: Path, value: dict[str, Any]) -> None:
-    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

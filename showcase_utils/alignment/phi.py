@@ -25,6 +25,7 @@ from torch.nn import functional as F
 
 from showcase_utils.artifacts import Stages
 from showcase_utils.config import Alignment
+from showcase_utils.recipes import write_json
 
 WEIGHTS, FACTS = "phi.safetensors", "phi.json"
 COSINE = "CLIP cosine"
@@ -93,7 +94,8 @@ class CosinePhi:
 
     def save(self, folder: str | Path) -> None:
         """Writes ``phi.json`` into ``folder``."""
-        _write_facts(folder, {"variant": COSINE, "threshold": self.threshold, "fingerprint": self.fingerprint})
+        facts = {"variant": COSINE, "threshold": self.threshold, "fingerprint": self.fingerprint}
+        write_json(Path(folder) / FACTS, facts)
 
 
 class AlignmentClassifier(nn.Module):
@@ -137,7 +139,7 @@ class AlignmentClassifier(nn.Module):
         """Writes ``phi.safetensors`` and ``phi.json`` into ``folder``."""
         save_file(self.state_dict(), Path(folder) / WEIGHTS)
         keys = ("variant", "dim", "hidden", "product", "threshold", "fingerprint")
-        _write_facts(folder, {key: getattr(self, key) for key in keys})
+        write_json(Path(folder) / FACTS, {key: getattr(self, key) for key in keys})
 
 
 @dataclass(frozen=True)
@@ -198,8 +200,3 @@ def best_threshold(label: NDArray[np.int64], confidence: Floats) -> float:
     precision, recall, thresholds = precision_recall_curve(label, confidence)
     f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
     return float(thresholds[len(thresholds) - 1 - int(np.argmax(f1[:-1][::-1]))])
-
-
-def _write_facts(folder: str | Path, facts: dict[str, object]) -> None:
-    text = json.dumps(facts, indent=1, ensure_ascii=False) + "\n"
-    (Path(folder) / FACTS).write_text(text, encoding="utf-8")

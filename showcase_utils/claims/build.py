@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -42,6 +41,7 @@ from showcase_utils.demo_world.truth import Truth
 from showcase_utils.encoding.features import load_sentences
 from showcase_utils.metrics.corpus import mean_metric
 from showcase_utils.metrics.generated import Grounding, runs_of, with_references
+from showcase_utils.recipes import write_json
 from showcase_utils.selection.pools import open_pools
 from showcase_utils.selection.tables import evaluable, method_table
 from showcase_utils.statistics.resampling import interval_options
@@ -94,10 +94,11 @@ def evaluate(out: Path, given: Given, settings: Settings, progress: bool = True)
         each, evidence = tracking(per_sample, **options)
         found |= {} if phi == COSINE else {RANK_COMPARISON: evidence}
         correlations = {name: asdict(one) for name, one in each.items()}
-        _write_json(out / "truth.json", {"correlations": correlations, "difference": asdict(evidence.difference)})
+        facts = {"correlations": correlations, "difference": asdict(evidence.difference)}
+        write_json(out / "truth.json", _plain(facts))
     missing = why_missing(settings, phi, given.truth is not None)
     outcomes = judge_claims(found, paper_claims(settings.selection.k), missing, options["confidence"])
-    _write_json(out / "claims.json", ledger_frame(outcomes).to_dict("records"))
+    write_json(out / "claims.json", _plain(ledger_frame(outcomes).to_dict("records")))
 
 
 def evaluate_steps(context: BuildContext, truth: Truth, scores: pd.DataFrame) -> None:
@@ -146,12 +147,8 @@ def _write_csv(path: Path, table: pd.DataFrame) -> None:
     table.to_csv(path, index=False, float_format="%.6g")
 
 
-def _write_json(path: Path, value: Any) -> None:
-    """Strict JSON: what is not a number becomes null."""
-    path.write_text(json.dumps(_plain(value), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
 def _plain(value: Any) -> Any:
+    """For strict JSON: what is not a number becomes null."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

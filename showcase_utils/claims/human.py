@@ -21,6 +21,7 @@ from showcase_utils.metrics.corpus import mean_metric, ratio
 from showcase_utils.metrics.generated import runs_of
 from showcase_utils.metrics.metric import Floats
 from showcase_utils.photos.thumbnails import data_address, thumbnail
+from showcase_utils.recipes import write_json
 from showcase_utils.statistics.resampling import percentile_bounds, resampled_rows
 from showcase_utils.statistics.significance import interval
 
@@ -94,7 +95,7 @@ def write_sheet(
     for mark, content in {"SHEET": sheet, "TOTAL": str(len(items) * len(QUESTIONS)), "BODY": "\n".join(blocks)}.items():
         page = page.replace(f"<!--{mark}-->", content)
     facts = {"sheet": sheet, "design": design, "seed": seed, "items": items}
-    key.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(key, facts)
     path.write_text(page, encoding="utf-8")
     return key
 

@@ -23,6 +23,7 @@ from showcase_utils.claims.tables import cell, wide
 from showcase_utils.data.frames import load_reviews
 from showcase_utils.metrics.generated import runs_of, with_references
 from showcase_utils.metrics.submitted import Submission
+from showcase_utils.recipes import write_json
 from showcase_utils.statistics.resampling import interval_options
 
 FOLDER = "evaluate"  # beside the stages, one folder per name
@@ -59,7 +60,7 @@ def evaluate_submissions(store: Artifacts, runs: Sequence[Submission], name: str
         "texts": store.contents("texts"),
         **options,
     }
-    (half / "about.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    write_json(half / "about.json", about)
     shutil.rmtree(out, ignore_errors=True)
     os.replace(half, out)
     return out

@@ -15,6 +15,7 @@ from matplotlib.text import Text
 
 from showcase_utils.artifacts import Artifacts
 from showcase_utils.plots.style import Drawing, drawable
+from showcase_utils.recipes import write_json
 
 INDEX = "index.json"
 DPI = 110
@@ -69,6 +70,4 @@ def _edit(folder: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> N
     path = folder / INDEX
     with filelock.FileLock(path.with_name(f".{INDEX}.lock")):
         index = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        half = path.with_name(INDEX + ".new")
-        half.write_text(json.dumps(change(index), indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        os.replace(half, path)
+        write_json(path, change(index))
