@@ -125,7 +125,7 @@ def user_weights(weights: Floats, histories: Sequence[str]) -> Drawing:
     right.axis("off")
     place = 1.0
     for (i, j), colour, dash, what in ((alike, "white", "-", "most alike"), (unlike, RED, ":", "least alike")):
-        left.add_patch(Rectangle((j, i), 1, 1, fill=False, ec=colour, ls=dash, lw=2.2))
+        left.add_patch(Rectangle((int(j), int(i)), 1, 1, fill=False, ec=colour, ls=dash, lw=2.2))
         frame = "white frame" if colour == "white" else "red dotted frame"
         right.text(0, place, f"{what}: f = {weights[i, j]:.2f} ({frame})", weight="bold", va="top", in_layout=False)
         place -= 0.06
