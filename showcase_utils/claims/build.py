@@ -25,14 +25,13 @@ from showcase_utils.claims.evidence import (
     why_missing,
 )
 from showcase_utils.claims.informed import informed_scores, past_scores
-from showcase_utils.claims.ledger import judge_claims, ledger_frame, paper_claims
+from showcase_utils.claims.ledger import judge_claims, ledger_frame, paper_claims, proposed_system
 from showcase_utils.claims.scores import (
     comparison_table,
     ground_texts,
     known_truth,
     ladder_table,
     metric_table,
-    proposed_system,
     score_texts,
 )
 from showcase_utils.config import Settings

@@ -16,6 +16,7 @@ import pandas as pd
 from showcase_utils.alignment.phi import load_phi
 from showcase_utils.artifacts import Stages
 from showcase_utils.claims import known_world
+from showcase_utils.claims.ledger import TOLD, proposed_system
 from showcase_utils.claims.tone import tone_against
 from showcase_utils.config import Settings
 from showcase_utils.data.sentences import split_sentences
@@ -39,18 +40,10 @@ TRUTH = {
     "Personalisation": known_world.personalisation,
     "Tone against": lambda truth, texts: tone_against(texts["text"].tolist()),
 }
-PROPOSED = "ours_pc2l"  # the paper's system
-FLOOR, TOLD = "floor_", "told_"  # names that begin so: what needs no training, and ways of telling
 NEIGHBOUR = "floor_neighbour"
 LADDER = ("Right", "Dish recall", "True alignment", "CLIP-Align", "Tone against", "Same text", "Sentences", "Length")
 
 Scores = dict[str, dict[str, list[Metric]]]  # metric -> system -> one per seed
-
-
-def proposed_system(systems: Sequence[str]) -> str:
-    """The system that others are compared with: PC²L, or the last that was trained where it was not."""
-    trained = [name for name in systems if name != REFERENCE and not name.startswith((FLOOR, TOLD))]
-    return PROPOSED if PROPOSED in trained else (trained or [name for name in systems if name != REFERENCE])[-1]
 
 
 def known_truth(stages: Stages) -> Truth | None:

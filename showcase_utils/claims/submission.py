@@ -11,12 +11,12 @@ from pathlib import Path
 import pandas as pd
 
 from showcase_utils.artifacts import Artifacts
+from showcase_utils.claims.ledger import proposed_system
 from showcase_utils.claims.scores import (
     comparison_table,
     ground_texts,
     known_truth,
     metric_table,
-    proposed_system,
     score_texts,
 )
 from showcase_utils.claims.tables import cell, wide
