@@ -70,6 +70,13 @@ def test_train_before_the_run_names_the_notebook(invoke):
     assert "run notebook" in result.stderr and "Traceback" not in result.output
 
 
+def test_serve_wants_a_folder_or_a_profile(invoke, tmp_path):
+    result = invoke("serve", str(tmp_path), "--profile", "smoke")
+    assert result.exit_code == 1 and "not both" in result.stderr
+    result = invoke("serve", "--profile", "smoke")
+    assert result.exit_code == 1 and "01_data_filtering" in result.stderr
+
+
 def test_explain_before_the_run_names_the_notebook(invoke):
     result = invoke("explain", "1", "2", "--profile", "smoke")
     assert result.exit_code == 1

@@ -27,7 +27,9 @@ def app_page(showcases: Showcases) -> str:
     first_reader, first_place = visits[0] if visits else ("", "")
     tone = settings.telling.tone
     k = min(settings.selection.k, MOST_PHOTOS)
-    method, systems = settings.selection.shown_method, showcases.ways.systems
+    method, system = showcases.ways.method, showcases.ways.system
+    methods = [name for name in showcases.ways.methods if name != method]
+    systems = [name for name in showcases.ways.systems if name != system]
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Personalized Showcases</title><link rel="icon" href="data:,"><link rel="stylesheet" href="/app.css">
@@ -44,11 +46,11 @@ def app_page(showcases: Showcases) -> str:
 <fieldset><legend>Photos</legend>
 {_slider("k", "How many", 1, MOST_PHOTOS, 1, k)}
 {_slider("theta", "Variety … relevance (θ)", 0, 0.95, 0.05, 0.5)}
-<label>Method {_select("method", showcases.ways.methods, method)}</label>
+<label>Method {_select("method", methods, method)}</label>
 <label><input type="checkbox" name="stranger" checked> beside it what a stranger would see</label></fieldset>
 <fieldset><legend>Text</legend><details><summary>How it is written</summary>
-<label>Writer {_select("system", systems, "", "the best on validation")}</label>
-<label>Decoding {_select("decoding", DECODINGS, "", "+".join(settings.telling.writers))}</label>
+<label>Writer {_select("system", systems, system or "none: quotes alone")}</label>
+<label>Decoding {_select("decoding", DECODINGS, "+".join(settings.telling.writers))}</label>
 {_slider("tone", "Leave unsaid the least kind", 0, 0.95, 0.05, tone)}
 {_slider("length", "Sentences at most", 1, MOST_SENTENCES, 1, MOST_SENTENCES)}
 <label>Words never to say, with commas between <input name="block" maxlength="500"></label></details></fieldset>
@@ -124,10 +126,10 @@ def _slider(name: str, label: str, least: float, most: float, step: float, value
     )
 
 
-def _select(name: str, values: Iterable[str], chosen: str, default: str = "") -> str:
-    first = [("", default)] if default else []
+def _select(name: str, values: Iterable[str], default: str) -> str:
+    """A list with what was loaded first, which the empty value asks for."""
     options = "".join(
-        f'<option value="{html.escape(value)}"{" selected" if value == chosen else ""}>{html.escape(words)}</option>'
-        for value, words in [*first, *((value, value) for value in values)]
+        f'<option value="{html.escape(value)}">{html.escape(words)}</option>'
+        for value, words in [("", default), *((value, value) for value in values)]
     )
     return f'<select name="{name}">{options}</select>'

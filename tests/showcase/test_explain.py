@@ -220,3 +220,30 @@ def test_as_json(showcases):
     show = showcases.explain("user0", "place1", k=2)
     read = json.loads(json.dumps(show.to_dict(), allow_nan=False))
     assert read["image_ids"] == list(show.image_ids) and len(read["reasons"][0]["past"]) > 0
+
+
+def test_the_command_hands_every_option_on(showcases, store, monkeypatch):
+    import json
+    from dataclasses import fields
+
+    from typer.testing import CliRunner
+
+    from showcase_utils import cli
+
+    show, asked = showcases.explain("user0", "place1", k=2), []
+
+    class Recorder:
+        def explain(self, *given, **options):
+            asked.append((given, options))
+            return show
+
+    monkeypatch.setattr(cli, "Artifacts", lambda *_: store)
+    monkeypatch.setattr(Showcases, "load", lambda run: Recorder())
+    line = "explain user0 place1 -k 2 --theta 0.7 --method random --pin a --leave-out b --leave-out c --keep-duplicates"
+    line += " --system img_gpt2 --decoding retrieval,greedy --tone 0.1 --length 1 --block awful --json"
+    result = CliRunner().invoke(cli.app, line.split())
+    photos = {"theta": 0.7, "method": "random", "pin": ["a"], "leave_out": ["b", "c"], "drop_duplicates": False}
+    text = {"system": "img_gpt2", "decoding": ["retrieval", "greedy"], "tone": 0.1, "length": 1, "block": ["awful"]}
+    assert asked == [(("user0", "place1", 2), photos | text)]
+    assert {field.name for field in fields(Options)} == {"k", *photos, *text}, "an option that the command lacks"
+    assert json.loads(result.stdout) == json.loads(json.dumps(show.to_dict()))
