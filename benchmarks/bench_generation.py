@@ -53,6 +53,12 @@ def make_batch(size: int, tokens: int, vocabulary: int, device: torch.device) ->
     return {name: value.to(device) for name, value in batch.items()}
 
 
+def save_random_decoder(folder: str, config: GPT2Config) -> None:
+    GPT2LMHeadModel(config).save_pretrained(folder)
+    words = Tokenizer(WordLevel({"<|endoftext|>": 0}))  # says no more than which token ends a text
+    PreTrainedTokenizerFast(tokenizer_object=words, eos_token="<|endoftext|>").save_pretrained(folder)
+
+
 def step_of(model: torch.nn.Module, loss: Callable[[], torch.Tensor], device: torch.device) -> Callable[[], float]:
     """A whole training step that returns its seconds."""
     optimizer = torch.optim.AdamW(model.train().parameters(), lr=1e-4, fused=True)
@@ -119,9 +125,7 @@ def main() -> None:
     device = torch.device(arguments.device)
     config = GPT2Config()
     with tempfile.TemporaryDirectory() as folder, quietly():
-        GPT2LMHeadModel(config).save_pretrained(folder)
-        words = Tokenizer(WordLevel({"<|endoftext|>": 0}))  # says no more than which token ends a text
-        PreTrainedTokenizerFast(tokenizer_object=words, eos_token="<|endoftext|>").save_pretrained(folder)
+        save_random_decoder(folder, config)
         shapes = {"feature_dim": FEATURES, "encoder_layers": OPTIONS.encoder_layers}
         ce = ShowcaseGenerator.from_decoder(folder, **shapes).to(device)
         contrast = {"contrast_visual": True, "contrast_history": True}
