@@ -274,7 +274,9 @@ def explain(
 
 @app.command()
 def serve(
-    run: Annotated[str, typer.Argument(help="A folder of artifacts, in place of --profile.")] = "",
+    run: Annotated[
+        str, typer.Argument(help="In place of --profile: a folder that Showcases.save wrote, or of artifacts.")
+    ] = "",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: one that is free.")] = 7860,
     profile: Profile = "demo",
     overrides: Overrides = None,

@@ -12,7 +12,8 @@ from starlette.testclient import TestClient
 from showcase_utils.serving import app as serving
 from showcase_utils.serving import uploads
 from showcase_utils.serving.app import HEADERS, build_app
-from tests.showcase.conftest import BUSINESSES
+from showcase_utils.showcase import Showcases
+from tests.showcase.conftest import BUSINESSES, ClipByName
 
 PHOTO = {"content-type": "application/octet-stream"}
 
@@ -50,6 +51,17 @@ def test_the_page_lists_readers_places_methods_and_trained_systems(client):
     assert not re.search(r'(src|href)="(https?:)?//', html)
     for asset in re.findall(r'(?:src|href)="(/[^"]+)"', html):
         assert client.get(asset).status_code == 200
+
+
+def test_a_saved_folder_is_served_as_the_run_is(client, showcases, tmp_path):
+    saved = Showcases.load(showcases.save(tmp_path / "saved"))
+    saved.encoder._clip = ClipByName()
+    other = TestClient(build_app(saved), base_url="http://localhost:7860")
+    ask = {"reader": "user0", "place": "place1", "k": 2}
+    shown = [
+        re.search("<blockquote>.*?</blockquote>", one.post("/explain", json=ask).text)[0] for one in (client, other)
+    ]
+    assert shown[0] == shown[1] and ">user4</option>" in other.get("/").text
 
 
 def test_material_of_ones_own_with_a_photo_pinned_and_one_left_out(client):
