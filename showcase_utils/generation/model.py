@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import os
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -25,6 +26,7 @@ from transformers import (
 from transformers import initialization as init
 from transformers.models.gpt2.configuration_gpt2 import GPT2Config
 
+from showcase_utils.generation.card import generator_card
 from showcase_utils.generation.encoder import Encoded, MultiModalEncoder, masked_mean
 from showcase_utils.generation.gpt2 import (
     DROPOUT,
@@ -36,6 +38,18 @@ from showcase_utils.generation.gpt2 import (
 )
 from showcase_utils.generation.prefix import Prefix, add_adapters, check_decoder, checkpoint_names, train_adapters
 from showcase_utils.generation.shapes import ShowcaseConfig, ShowcaseOutput
+from showcase_utils.names import refuse_mistyped, refuse_unknown
+
+INPUTS = (
+    "images",
+    "image_mask",
+    "history",
+    "history_mask",
+    "labels",
+    "swapped",
+    "decoder_input_ids",
+    "encoder_outputs",
+)
 
 
 class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
@@ -110,6 +124,7 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
         Raises ``ValueError`` when the checkpoint is no causal language model, has fewer positions than ``max_tokens``,
         or a tokenizer that does not fit it or has no end token; ``OSError`` when there is none.
         """
+        refuse_unknown(shapes, ShowcaseConfig.__annotations__, "from_decoder")
         with quietly():
             decoder_config = AutoConfig.from_pretrained(**decoder_source(decoder))
         if type(decoder_config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
@@ -163,6 +178,13 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
             model._take_checkpoint()
         return loaded
 
+    def save_pretrained(self, save_directory: str | os.PathLike, *args: Any, **kwargs: Any) -> None:
+        """As transformers', with a model card where there is none yet."""
+        super().save_pretrained(save_directory, *args, **kwargs)
+        card = Path(save_directory) / "README.md"
+        if kwargs.get("is_main_process", True) and not card.exists():
+            card.write_text(generator_card(self.config), encoding="utf-8")
+
     def _take_checkpoint(self) -> None:
         """All weights of the checkpoint into the decoder; raises ``ValueError`` when they do not fit."""
         source = self.config.decoder.name_or_path
@@ -185,6 +207,7 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
         A model of one modality takes that one's part of the encoder. φ is new. ``shapes`` are fields of
         ``ShowcaseConfig`` that differ from the captioner's.
         """
+        refuse_unknown(shapes, ShowcaseConfig.__annotations__, "from_captioner")
         with quietly():
             whole = cls.from_pretrained(folder)
         config = copy.deepcopy(whole.config)
@@ -219,6 +242,7 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
         ``swapped`` (B, T'), as ``labels``, is ent(Y): it costs one pass of the decoder, none of the encoder or of
         the vocabulary head. ``output_attentions`` needs ``attn_implementation="eager"``.
         """
+        refuse_mistyped(unused, INPUTS, "the generator")
         if encoder_outputs is None:
             encoder_outputs = self.encoder(images, image_mask, history, history_mask)
         if labels is None:

@@ -57,4 +57,6 @@ class ShowcaseOutput(ModelOutput):
     cross_attentions: tuple[Tensor, ...] | None = None
 
 
-AutoConfig.register(ShowcaseConfig.model_type, ShowcaseConfig)
+AutoConfig.register(
+    ShowcaseConfig.model_type, ShowcaseConfig, exist_ok=True
+)  # announced where transformers was imported

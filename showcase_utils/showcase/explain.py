@@ -12,8 +12,9 @@ from showcase_utils.artifacts import Artifacts
 from showcase_utils.config import SettingsError, load_settings
 from showcase_utils.devices import use_threads
 from showcase_utils.generation.opening import open_teller
+from showcase_utils.names import checks_names, refuse_unknown
 from showcase_utils.selection.showing import Showing, Shown
-from showcase_utils.showcase.bundle import Bundle, Contents, copy_bundle, is_bundle, write_bundle
+from showcase_utils.showcase.bundle import SETTINGS, Bundle, Contents, copy_bundle, is_bundle, write_bundle
 from showcase_utils.showcase.encoder import MaterialEncoder
 from showcase_utils.showcase.library import Library
 from showcase_utils.showcase.material import Item, Place, Profile, Somebody, Somewhere, without_twins
@@ -40,6 +41,7 @@ class Showcases:
         self.library, self.encoder, self.ways = library, encoder, ways
 
     @classmethod
+    @checks_names
     def load(
         cls, run: Artifacts | Bundle | str | Path = "demo", system: str = "", seed: int | None = None, method: str = ""
     ) -> Showcases:
@@ -74,6 +76,7 @@ class Showcases:
         **options: object,
     ) -> list[Showcase]:
         """As ``explain`` for each pair, in order; many at once cost little more than a few."""
+        refuse_unknown(options, [name for name in Options.__dataclass_fields__ if name != "k"], "explain")
         how = Options(self.settings.selection.k if k is None else k, **options)  # type: ignore[arg-type]
         known: dict[object, Somewhere] = {}
         cases = []
@@ -89,6 +92,7 @@ class Showcases:
         written = write(self.ways.teller(how), shown, people, places, how.block, how.length)
         return [_result(*parts) for parts in zip(cases, chosen, written, strict=True)]
 
+    @checks_names
     def save(self, folder: str | Path, licence: str = "") -> Path:
         """Writes all that showcases need into a folder that ``load`` takes, here or on another machine; gives its path.
 
@@ -162,7 +166,7 @@ def _open(run: str | Path) -> Artifacts | Bundle:
         folder = Path(run).expanduser()
         if not folder.is_dir():
             raise
-        if not (folder / "demo").is_dir():
+        if (folder / SETTINGS).is_file():
             return Bundle(folder)  # which says what is missing
         return Artifacts(load_settings("demo"), folder)
 

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from showcase_utils.names import checks_names
+
 SAME = 0.999  # cosine from which two photos count as one
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"})
 
 
+@checks_names
 @dataclass(frozen=True)
 class Profile:
     """Somebody, by what they wrote and photographed elsewhere; either may be missing, and so may both."""
@@ -26,6 +29,7 @@ class Profile:
         refuse_one_string("photos", self.photos)
 
 
+@checks_names
 @dataclass(frozen=True)
 class Place:
     """A place by its photos: a folder, whose pictures are all taken, or paths."""
