@@ -27,6 +27,12 @@
     asked?.abort();
     asked = new AbortController();
     const mine = asked;
+    if (!id("place") && !dropped.candidates.size) {
+      problem.textContent = "";
+      answer.setAttribute("aria-busy", "false");
+      answer.textContent = "Drop in some photos of the place, or choose one of the list.";
+      return;
+    }
     answer.setAttribute("aria-busy", "true");
     try {
       const reply = await fetch("/explain", {
