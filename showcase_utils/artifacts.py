@@ -114,7 +114,13 @@ STAGES: dict[str, Stage] = {
             ("selection", "seed"),
         ),
         ("generation", "04_contrastive_training", "generation.build:build_generation", _SHARED, ("generation", "seed")),
-        ("texts", "05_metric_evaluation", "generation.texts:build_texts", (*_SHARED, "generation"), ("telling",)),
+        (
+            "texts",
+            "05_metric_evaluation",
+            "generation.texts:build_texts",
+            ("world", *_SHARED, "generation"),
+            ("telling",),
+        ),
         (
             "evaluation",
             "05_metric_evaluation",

@@ -163,7 +163,7 @@ class Generation(Section):
 
     decoder: Annotated[str, Weights("gpt2")] = Field(
         "embedded",
-        description="a causal language model: embedded, a name of a hub, a folder in transformers' format, a .gguf file",
+        description="a causal language model: embedded, a hub's name, a folder in transformers' format, a .gguf file",
     )
     pretrained: Annotated[str | None, Weights("captioner")] = Field(
         None, description="captioner that GPT-2 systems start from: embedded, or a folder; null: none"
@@ -212,6 +212,9 @@ class Telling(Section):
     """What a showcase says: who offers sentences, and which of them are told (the paper: one greedy line)."""
 
     system: str = Field("", description="the generator; empty: of those that see photos, the lowest L_CE on validation")
+    vlm: Annotated[str | None, Weights()] = Field(
+        None, description="a vision-language model that writes for the test reviews too, untrained: a name or a folder"
+    )
     writers: tuple[Literal["greedy", "beam", "sample", "retrieval"], ...] = Field(
         ("greedy", "sample", "retrieval"),
         min_length=1,

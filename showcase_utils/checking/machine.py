@@ -23,6 +23,7 @@ def check_models(check: Check, settings: Settings) -> None:
     for key, name, notebook in (
         ("generation.decoder", settings.generation.decoder, "04"),
         ("generation.pretrained", settings.generation.pretrained, "04"),
+        ("telling.vlm", settings.telling.vlm, "05"),
         ("evaluation.bertscore_model", settings.evaluation.bertscore_model, "05"),
     ):
         if name and name != "embedded" and (problem := _missing_weights(name)):

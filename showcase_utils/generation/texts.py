@@ -1,7 +1,7 @@
 """The stage ``texts``: what every trained system writes for the test reviews, beside the photos that step 1 chose.
 
-Beside the systems stand two floors that need no training, and the steps from the paper's greedy line to what the
-product tells (``LADDER``), each of which adds one decision to the step before.
+Beside the systems stand two floors that need no training, a vision-language model where one is named, and the steps
+from the paper's greedy line to what the product tells (``LADDER``), each of which adds one decision to the step before.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from showcase_utils.alignment.frames import load_scores
 from showcase_utils.alignment.phi import load_phi
 from showcase_utils.artifacts import BuildContext
 from showcase_utils.config import Telling
-from showcase_utils.data.frames import load_s1
+from showcase_utils.data.frames import load_images, load_s1
 from showcase_utils.encoding.clip import load_clip
 from showcase_utils.encoding.features import load_sentences, open_features
 from showcase_utils.generation.baselines.floors import FLOORS, floor_texts
@@ -30,6 +30,7 @@ from showcase_utils.generation.systems import find_system
 from showcase_utils.generation.telling import Request, Teller, text_of
 from showcase_utils.generation.tone import Tone
 from showcase_utils.generation.training import load_system
+from showcase_utils.generation.vlm import vlm_texts
 
 TEXTS, TOLD = "texts.parquet", "told.parquet"
 # Each step takes over more of the section ``telling``: title, keys.
@@ -61,6 +62,10 @@ def build_texts(context: BuildContext) -> None:
     clip = load_clip(settings.encoding, settings.device)
     open_features(context).photos.check(clip.fingerprint)
     parts, told = [pd.read_parquet(context.out / TEXTS)], []
+    if settings.telling.vlm:
+        paths = load_images(context, ["image_id", "path"]).set_index("image_id")["path"]
+        said = vlm_texts(settings.telling.vlm, corpus, paths, settings.device, context.progress)
+        parts += [said.assign(seed=settings.seed + seed) for seed in settings.generation.seeds]
     for seed in (settings.seed + seed for seed in settings.generation.seeds):
         teller = read_teller(context, context.out, clip.encode_texts, seed)
         for name, texts, sentences in tell_all(teller, corpus, seed):
