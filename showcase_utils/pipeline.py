@@ -214,6 +214,7 @@ def _execute(
             parameters=parameters,
             kernel_name=KERNEL,
             km=manager,
+            start_timeout=600,  # seconds: what it imports takes long on a machine that is busy
             progress_bar=False,
             on_cell_start=lambda cell, cell_index, **_: on_cell(name, cell_index + 1, cells),
         )
