@@ -1,3 +1,4 @@
+import importlib.util
 import shutil
 
 import pytest
@@ -65,6 +66,17 @@ def test_all_problems_are_told_at_once(own, monkeypatch):
     ):
         assert words in stops
     assert check.state("01") == "runs" and check.state("02") == check.state("06") == "stops"
+
+
+def test_what_a_decoder_in_a_gguf_file_and_lora_need(own, tmp_path, monkeypatch):
+    file = tmp_path / "tiny.gguf"
+    assert f"generation.decoder: {file} is not there" in said(own(f"generation.decoder={file}"), "stops")
+    file.write_bytes(b"GGUF")
+    assert not own(f"generation.decoder={file}", "generation.lora_rank=8").stops
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in ("peft", "gguf") else find(name))
+    stops = " | ".join(said(own(f"generation.decoder={file}", "generation.lora_rank=8"), "stops"))
+    assert "peft not installed: pip install 'personalized-showcases[lora]'" in stops and "[gguf]" in stops
 
 
 def test_missing_photos(own):

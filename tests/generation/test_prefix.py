@@ -194,10 +194,11 @@ def test_a_sequence_longer_than_the_positions_is_named(tmp_path, decoder):
         model(**make_batch(sizes=((5, 5),) * 3), labels=torch.ones(3, 5, dtype=torch.long))
 
 
-def test_a_gguf_file_is_the_model_it_was_made_of(tmp_path, decoder_without_pad):
+@pytest.mark.parametrize("rank", [0, 4])
+def test_a_gguf_file_is_the_model_it_was_made_of(tmp_path, decoder_without_pad, rank):
     folder = save_family(tmp_path / "folder", "qwen3", decoder_without_pad, head_dim=128)
     file = save_gguf(tmp_path / "file", folder)
-    models, batch = [_model(source, lora_rank=4) for source in (folder, file)], make_batch()
+    models, batch = [_model(source, lora_rank=rank) for source in (folder, file)], make_batch()
     labels = make_labels(load_tokenizer(file), TEXTS)
     assert torch.equal(labels, make_labels(load_tokenizer(folder), TEXTS))
     torch.testing.assert_close(models[1](**batch, labels=labels).loss, models[0](**batch, labels=labels).loss)
