@@ -1,4 +1,4 @@
-"""Makes generators and their processor known to transformers' Auto classes."""
+"""What transformers imports when a folder asks for our model type, which the package announces (``__init__``)."""
 
 from __future__ import annotations
 

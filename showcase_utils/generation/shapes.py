@@ -55,8 +55,3 @@ class ShowcaseOutput(ModelOutput):
     past_key_values: Any = None
     encoder_outputs: Encoded | None = None
     cross_attentions: tuple[Tensor, ...] | None = None
-
-
-AutoConfig.register(
-    ShowcaseConfig.model_type, ShowcaseConfig, exist_ok=True
-)  # announced where transformers was imported
