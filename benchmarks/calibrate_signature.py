@@ -110,8 +110,8 @@ def main() -> None:
     target = float(np.mean(REAL))
     found = amplitude_for(rows, target)
     print(f"{target:.4f} is met at amplitude {found:.3f}; cameras.AMPLITUDE is {AMPLITUDE}")
-    RESULTS.write_text(json.dumps({"city": city, "seeds": arguments.seeds, "target": target, "amplitude": found,
-                                   "amplitude_then": AMPLITUDE, "curve": rows}, indent=1) + "\n", encoding="utf-8")  # fmt: skip
+    record = {"city": city, "seeds": arguments.seeds, "target": target, "amplitude": found, "amplitude_then": AMPLITUDE}
+    RESULTS.write_text(json.dumps(record | {"curve": rows}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
