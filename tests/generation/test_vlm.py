@@ -1,6 +1,9 @@
 """A vision-language model without training, on a tiny random LLaVA saved as real ones are."""
 
+from types import SimpleNamespace
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -15,6 +18,9 @@ from transformers import (
     set_seed,
 )
 
+from showcase_utils.artifacts import BuildContext
+from showcase_utils.config import load_settings
+from showcase_utils.generation import texts
 from showcase_utils.generation.vlm import QUESTION, conversation, vlm_texts
 from tests.generation.conftest import make_corpus, make_settings
 
@@ -96,3 +102,25 @@ def test_a_model_that_can_not_be_asked_says_so(llava, corpus, tmp_path):
             (tmp_path / file.name).write_bytes(file.read_bytes())
     with pytest.raises(ValueError, match="has no chat template"):
         vlm_texts(str(tmp_path), corpus, {}, "cpu", progress=False)
+
+
+def test_the_stage_has_its_rows_for_every_seed(llava, corpus, tmp_path, monkeypatch):
+    """Around the model stand only what other systems write, and photos of which the file says where they lie."""
+    settings = load_settings("smoke", {"telling.vlm": str(llava), "generation.seeds": [0, 1], "device": "cpu"})
+    images = pd.Series(_photos(tmp_path / "photos", corpus, 0)).rename_axis("image_id").reset_index(name="path")
+    others = pd.DataFrame({"system": ["floor_frequent"], "seed": [0], "text": ["the ramen was great"]})
+    nothing = SimpleNamespace(photos=SimpleNamespace(check=lambda mark: None), fingerprint="", encode_texts=None)
+    for name, value in {
+        "open_corpus": lambda stages: corpus,
+        "write_all_texts": lambda out, *rest: others.to_parquet(out / texts.TEXTS),
+        "_prepare_teller": lambda context: None,
+        "load_clip": lambda *rest: nothing,
+        "open_features": lambda stages: nothing,
+        "read_teller": lambda *rest: None,
+        "tell_all": lambda *rest: [("told_kind", others, others)],
+        "load_images": lambda stages, columns: images[columns],
+    }.items():
+        monkeypatch.setattr(texts, name, value)
+    texts.build_texts(BuildContext(tmp_path, {"generation": tmp_path}, settings, progress=False))
+    rows = pd.read_parquet(tmp_path / texts.TEXTS).query("system.str.startswith('vlm:')")
+    assert rows.groupby("seed")["review_id"].nunique().to_dict() == {0: 8, 1: 8}
