@@ -151,6 +151,19 @@ def test_options_out_of_range_or_mistyped(showcases, options, error, words):
         showcases.explain("user0", "place1", **options)
 
 
+def test_mistyped_arguments_name_what_was_meant(showcases):
+    for call, message in [
+        (lambda: showcases.explain("user0", "place1", thetta=0.5), "explain takes no 'thetta'; did you mean theta"),
+        (lambda: showcases.explain_many([], leaveout=[]), "did you mean leave_out"),
+        (lambda: Showcases.load("demo", sistem="x"), "Showcases.load takes no 'sistem'; did you mean system"),
+        (lambda: showcases.save("x", license="mit"), "Showcases.save takes no 'license'; did you mean licence"),
+        (lambda: Profile(text=["a"]), "Profile takes no 'text'; did you mean texts"),
+        (lambda: Place(photo=["a"]), "Place takes no 'photo'; did you mean photos"),
+    ]:
+        with pytest.raises(TypeError, match=message):
+            call()
+
+
 def test_unknown_ids_name_near_ones(showcases):
     with pytest.raises(KeyError, match="user_id user9 is not in GEST-s1.*did you mean user"):
         showcases.explain("user9", "place1")
