@@ -145,9 +145,10 @@ def run(
         records = {name: _record(store, name, path) for name, path in executed.items()}
         published.publish(executed, records, notebooks_folder(), store.folder / "figures")
         if store.statuses()["evaluation"].state == FRESH:
-            from showcase_utils.claims.report import readme_table, write_between_marks
+            from showcase_utils.claims.report import TEXTS, readme_table, texts_table, write_between_marks
 
             write_between_marks(PACKAGE.parent / "README.md", readme_table(store))
+            write_between_marks(notebooks_folder() / "README.md", texts_table(store), *TEXTS)
     return results
 
 

@@ -13,11 +13,12 @@ from showcase_utils.claims.ledger import NOT_REPRODUCED, NOT_TESTABLE, REPRODUCE
 from showcase_utils.claims.tables import number, percent, render
 
 START, END = "<!-- claims:start -->", "<!-- claims:end -->"
+TEXTS = ("<!-- texts:start -->", "<!-- texts:end -->")  # in the notebooks' README
 NAMES = ("Right", "Dish recall", "True alignment", "Tone against", "Sentences", "Length")
 
 
 def readme_table(stages: Stages) -> str:
-    """The ledger of a run with what it stands on, and where a truth is known what the texts name."""
+    """The ledger of a run with what it stands on: the results that README shows."""
     folder, settings = stages.path("evaluation"), stages.settings
     claims = pd.DataFrame(json.loads((folder / "claims.json").read_text(encoding="utf-8")))
     samples = pd.read_parquet(folder / "per_sample.parquet", columns=["review_id", "user_id", "system", "seed"])
@@ -27,18 +28,22 @@ def readme_table(stages: Stages) -> str:
     seeds = [settings.seed + s for s in settings.generation.seeds]
     choices = [settings.seed + s for s in settings.selection.seeds]
     untrained = claims["reason"].str.contains("is not among generation.systems", regex=False).fillna(False)
-    parts = [
+    head = (
         f"Profile `{settings.profile}`: {samples['review_id'].nunique():,} test reviews of "
         f"{samples['user_id'].nunique():,} users; {_seeds(seeds)} of generation, {_seeds(choices)} of selection. "
         f"Intervals of {level} over users, and over seeds where there are several. Of {len(claims)} comparisons that "
         f"the paper's claims make: {', '.join(counts)}. Those with systems that this profile does not train are left "
-        "out below; `study` trains all.",
-        render(_claim_rows(claims[~untrained], level), "markdown", "claim"),
-    ]
-    metrics = pd.read_csv(folder / "metrics.csv")
-    if names := [name for name in NAMES if name in set(metrics["metric"])]:
-        parts.append(_names_table(metrics, names, level))
-    return "\n\n".join(part.strip() for part in parts)
+        "out below; `study` trains all."
+    )
+    return f"{head}\n\n{render(_claim_rows(claims[~untrained], level), 'markdown', 'claim').strip()}"
+
+
+def texts_table(stages: Stages) -> str:
+    """What the texts of every system name beside what their photos show; empty where no truth is known."""
+    metrics = pd.read_csv(stages.path("evaluation") / "metrics.csv")
+    names = [name for name in NAMES if name in set(metrics["metric"])]
+    level = percent(stages.settings.evaluation.confidence)
+    return _names_table(metrics, names, level).strip() if names else ""
 
 
 def write_between_marks(path: Path, text: str, start: str = START, end: str = END) -> bool:
