@@ -16,12 +16,13 @@ from showcase_utils.artifacts import Stages
 from showcase_utils.data.frames import load_images, sample_reviews
 
 
-def write_page(stages: Stages, out: Path, reviews: int, annotator: str) -> int:
+def write_page(stages: Stages, out: str | Path, reviews: int, annotator: str) -> int:
     """Write the labelling page of some reviews, drawn from the stage *data*; returns how many pairs it asks.
 
     The same reviews for the same seed, so that several annotators label the same. Raises ``ValueError`` for a page
     that is there already: answers may belong to it.
     """
+    out = Path(out)
     if out.exists():
         raise ValueError(f"{out} is there already, and answers may belong to it: choose another name")
     some = sample_reviews(stages.path("data") / "s1.parquet", reviews, stages.settings.seed, letters=(1, 600))
@@ -29,14 +30,15 @@ def write_page(stages: Stages, out: Path, reviews: int, annotator: str) -> int:
     return labelling_sheet(some, images, out, annotator)
 
 
-def merge_answers(answers: Sequence[Path], to: Path) -> pd.DataFrame:
+def merge_answers(answers: Sequence[str | Path], to: str | Path) -> pd.DataFrame:
     """Put answers of any number of annotators into the one CSV that ``data.annotations`` takes.
 
     Answers are the CSV that the page saves, or the same rows as a JSON list. Raises ``ValueError`` that names the file
     for one that is neither, or that labels a pair a second time under one annotator's name.
     """
+    to = Path(to)
     with tempfile.TemporaryDirectory() as folder:
-        for number, path in enumerate(answers):
+        for number, path in enumerate(map(Path, answers)):
             _as_csv(path, Path(folder, f"{number:06d} {path.stem}.csv"))
         labels = read_annotations(folder)
     half = to.with_name(f".{to.name}.part")

@@ -66,18 +66,18 @@ def evaluate_submissions(store: Artifacts, runs: Sequence[Submission], name: str
     return out
 
 
-def score_table(folder: Path, intervals: bool = False) -> pd.DataFrame:
+def score_table(folder: str | Path, intervals: bool = False) -> pd.DataFrame:
     """The table to print: theirs, then ours, then the users' own reviews; those metrics of ``SHOWN`` that are there."""
-    metrics = pd.read_csv(folder / "metrics.csv")
-    theirs = json.loads((folder / "about.json").read_text(encoding="utf-8"))["systems"]
+    metrics = pd.read_csv(Path(folder) / "metrics.csv")
+    theirs = json.loads((Path(folder) / "about.json").read_text(encoding="utf-8"))["systems"]
     table = wide(metrics, [name for name in SHOWN if name in set(metrics["metric"])], intervals)
     return pd.concat([table.loc[theirs], table.drop(theirs)])
 
 
-def difference_table(folder: Path) -> pd.DataFrame:
+def difference_table(folder: str | Path) -> pd.DataFrame:
     """Our proposed system minus each of theirs on the metrics of ``SHOWN``, with intervals; stars by Holm's p."""
-    found = pd.read_csv(folder / "comparisons.csv")
-    theirs = json.loads((folder / "about.json").read_text(encoding="utf-8"))["systems"]
+    found = pd.read_csv(Path(folder) / "comparisons.csv")
+    theirs = json.loads((Path(folder) / "about.json").read_text(encoding="utf-8"))["systems"]
     found = found[found["second"].isin(theirs) & found["metric"].isin(SHOWN)]
     rows = found[["value", "low", "high", "p_holm"]].itertuples(index=False)
     table = found.assign(cell=[cell(*row) for row in rows], pair=found["first"] + " − " + found["second"])
@@ -85,9 +85,9 @@ def difference_table(folder: Path) -> pd.DataFrame:
     return table.pivot(index="metric", columns="pair", values="cell").reindex(metrics).rename_axis(None, axis=1)
 
 
-def extent(folder: Path) -> str:
+def extent(folder: str | Path) -> str:
     """One sentence on how much the scores stand on."""
-    about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
+    about = json.loads((Path(folder) / "about.json").read_text(encoding="utf-8"))
     part = f"{about['reviews']} of {about['test_reviews']} test reviews, {about['users']} users"
     if about["reviews"] == about["test_reviews"]:
         return f"{part}: all of them"

@@ -31,13 +31,13 @@ REJECT_SCHEMA = pa.schema(
 )
 
 
-def save_reviews(reviews: pd.DataFrame, path: Path) -> None:
+def save_reviews(reviews: pd.DataFrame, path: str | Path) -> None:
     """Write a reviews frame, with whatever columns it has beyond the six, as Parquet."""
     pq.write_table(pa.Table.from_pandas(reviews, preserve_index=False), path)
 
 
 def load_reviews(
-    path: Path, columns: Sequence[str] | None = None, reviews: Iterable[str] | None = None
+    path: str | Path, columns: Sequence[str] | None = None, reviews: Iterable[str] | None = None
 ) -> pd.DataFrame:
     """Read ``reviews.parquet`` or ``s1.parquet``; ``image_ids`` are lists, where pandas itself gives arrays.
 
@@ -87,7 +87,7 @@ def photo_root(stages: Stages) -> Path | None:
     return stages.settings.data.images
 
 
-def sample_reviews(path: Path, number: int, seed: int, letters: tuple[int, int] = (60, 300)) -> pd.DataFrame:
+def sample_reviews(path: str | Path, number: int, seed: int, letters: tuple[int, int] = (60, 300)) -> pd.DataFrame:
     """Some reviews whose texts have so many letters, drawn at random; fewer than ``number`` if there are no more.
 
     All texts of the published file need not be in memory for that: they are looked at a few thousand at a time.

@@ -54,7 +54,7 @@ def table_one(reviews: pd.DataFrame) -> pd.Series:
     return pd.Series(values, name="table_one", dtype="float64")
 
 
-def counts(path: Path) -> pd.DataFrame:
+def counts(path: str | Path) -> pd.DataFrame:
     """How often each value occurs in ``reviews.parquet`` or ``s1.parquet``: ``quantity, value, times``.
 
     Quantities: ``rating``, ``words per review``, ``photos per review``, ``reviews per user``, ``photos per business``,

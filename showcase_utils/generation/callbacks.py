@@ -105,7 +105,7 @@ class SampleTexts(TrainerCallback):
         half.replace(self.path)
 
 
-def read_samples(path: Path) -> pd.DataFrame:
+def read_samples(path: str | Path) -> pd.DataFrame:
     """The rows of ``samples.csv``: epoch (0 is before training), review_id, text, which may be empty."""
     return pd.read_csv(path, dtype={"review_id": str, "text": str}, keep_default_na=False)
 

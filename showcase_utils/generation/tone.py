@@ -55,12 +55,12 @@ class Tone:
         """The score that a ``share`` of the sentences stays below: the least that is kind enough beside these."""
         return float(np.quantile(self.score(sentences), share)) if len(sentences) else 0.0
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | Path) -> None:
         """Writes the weights as Parquet."""
         self.weights.to_parquet(path, index=False)
 
     @classmethod
-    def load(cls, path: Path) -> Tone:
+    def load(cls, path: str | Path) -> Tone:
         """What ``save`` wrote."""
         return cls(pd.read_parquet(path))
 

@@ -68,11 +68,12 @@ def train_system(
     return folder
 
 
-def load_system(folder: Path) -> PreTrainedModel:
+def load_system(folder: str | Path) -> PreTrainedModel:
     """The trained model of a system's folder, ready to generate; its tokenizer comes from ``load_tokenizer(folder)``.
 
     Raises ``FileNotFoundError`` when its training did not end.
     """
+    folder = Path(folder)
     if not (folder / DONE).is_file():
         raise FileNotFoundError(f"no trained model in '{folder.name}': run notebook 04")
     name = json.loads((folder / DONE).read_text())["system"]
@@ -82,15 +83,15 @@ def load_system(folder: Path) -> PreTrainedModel:
     return model
 
 
-def training_records(generation: Path) -> list[dict[str, Any]]:
+def training_records(generation: str | Path) -> list[dict[str, Any]]:
     """What ``training.json`` says of every system that is trained, and the seconds it took."""
     return [
         json.loads(record.read_text()) | json.loads(record.with_name(TIMING).read_text())
-        for record in sorted(generation.glob(f"*/{DONE}"))
+        for record in sorted(Path(generation).glob(f"*/{DONE}"))
     ]
 
 
-def training_table(generation: Path) -> pd.DataFrame:
+def training_table(generation: str | Path) -> pd.DataFrame:
     """A row per trained system and seed: title, seed, parameters, lr, steps, best_step, val_loss, val_ce, seconds.
 
     ``val_ce`` is L_CE on validation, by which every system is stopped and kept; ``val_loss`` has all its terms.
@@ -99,7 +100,7 @@ def training_table(generation: Path) -> pd.DataFrame:
     """
     rows = training_records(generation)
     if not rows:
-        raise FileNotFoundError(f"no trained system in '{generation.name}': run notebook 04")
+        raise FileNotFoundError(f"no trained system in '{Path(generation).name}': run notebook 04")
     order = list(SYSTEMS)
     rows.sort(key=lambda row: (order.index(row["system"]), row["seed"]))
     return pd.DataFrame(rows).assign(system=[SYSTEMS[row["system"]].title for row in rows])

@@ -53,9 +53,9 @@ class Report:
 
 def import_tables(
     kind: str,
-    paths: Sequence[Path],
-    images: Path | None,
-    to: Path,
+    paths: Sequence[str | Path],
+    images: str | Path | None,
+    to: str | Path,
     mapping: Mapping[str, str] | None = None,
     backbones: str = "embedded",
     best: float = 5.0,
@@ -72,7 +72,8 @@ def import_tables(
     mapping = mapping or {}
     if backbones not in START:
         raise ValueError(f"--backbones {backbones}: choose from {', '.join(START)}")
-    tables = _tables(kind, paths, mapping, best, encoding)
+    to, images = Path(to), None if images is None else Path(images)
+    tables = _tables(kind, [Path(path) for path in paths], mapping, best, encoding)
     if images is not None and not images.is_dir():
         raise FileNotFoundError(f"--images {images}: no such folder")
     if images is not None and images.resolve() in (to.resolve(), (to / "photos").resolve()):

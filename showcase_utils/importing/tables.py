@@ -39,12 +39,13 @@ class Row:
     problem: str = ""
 
 
-def read_table(path: Path, kind: str, encoding: str = "utf-8", progress: bool = False) -> Iterator[Row]:
+def read_table(path: str | Path, kind: str, encoding: str = "utf-8", progress: bool = False) -> Iterator[Row]:
     """The rows of a file of one ``kind``, ``csv``, ``jsonl`` or ``parquet``; the first two may be gzipped.
 
     The delimiter of a CSV is the one of comma, semicolon, tab and ``|`` that its first line has most of. Lines count
     from 1, rows of Parquet too. Raises ``ValueError`` for a file that is not of this kind, saying of which it seems.
     """
+    path = Path(path)
     check_kind(path, kind)
     if kind == "parquet":
         yield from _parquet(path, progress)

@@ -22,7 +22,7 @@ class Submission:
     texts: dict[str, str]
 
 
-def read_submissions(path: Path, known: Collection[str], taken: Collection[str] = ()) -> list[Submission]:
+def read_submissions(path: str | Path, known: Collection[str], taken: Collection[str] = ()) -> list[Submission]:
     """The runs in a file or a folder of files, one system each; an optional column ``seed`` tells runs apart.
 
     ``known`` are the test reviews, of which a subset will do; ``taken`` the systems that are there already. Texts are
@@ -30,6 +30,7 @@ def read_submissions(path: Path, known: Collection[str], taken: Collection[str] 
     column, an unknown review, a review twice, a blank text, a seed that is no number; also for runs on different
     reviews.
     """
+    path = Path(path)
     files = sorted(path.glob("*.csv")) if path.is_dir() else [path]
     if not files or not all(file.is_file() for file in files):
         raise ValueError(f"{path}: no CSV file with the columns review_id and text")

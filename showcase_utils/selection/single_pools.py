@@ -17,9 +17,9 @@ from showcase_utils.selection.pools import Pools
 from showcase_utils.selection.towers import ProfileModel, Towers
 
 
-def load_model(stage: Path, profile: str, seed: int) -> ProfileModel:
+def load_model(stage: str | Path, profile: str, seed: int) -> ProfileModel:
     """The trained model of a profile and seed. Raises ``FileNotFoundError`` if the stage holds none."""
-    return ProfileModel.from_pretrained(stage / MODELS / f"{Towers.key}-{profile}-{seed}")
+    return ProfileModel.from_pretrained(Path(stage) / MODELS / f"{Towers.key}-{profile}-{seed}")
 
 
 def shared_business(pools: Pools, k: int, users: int = 4, split: str = "test") -> np.ndarray:

@@ -80,16 +80,18 @@ class ProfileModel(nn.Module):
         """The DPP kernel L of every sample, (B, n, n); θ = ½ is the one that is trained."""
         return dpp.kernel(dpp.quality(self(batch), theta), batch.features, self.alpha, self.sigma)
 
-    def save_pretrained(self, folder: Path) -> None:
+    def save_pretrained(self, folder: str | Path) -> None:
         """Write weights (safetensors) and shape (JSON) into a folder."""
+        folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         save_file({name: value.contiguous() for name, value in self.state_dict().items()}, folder / WEIGHTS)
         shape = {"dim": self.dim, "profile": self.profile, "learn_kernel": self.learn_kernel}
         (folder / CONFIG).write_text(json.dumps(shape) + "\n", encoding="utf-8")
 
     @classmethod
-    def from_pretrained(cls, folder: Path, device: str | torch.device = "cpu") -> ProfileModel:
+    def from_pretrained(cls, folder: str | Path, device: str | torch.device = "cpu") -> ProfileModel:
         """The model that `save_pretrained` wrote. Raises ``FileNotFoundError`` if the folder holds none."""
+        folder = Path(folder)
         if not (folder / CONFIG).is_file():
             raise FileNotFoundError(f"no selection model in {folder}: run notebook 03_dpp_selection")
         shape = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
