@@ -34,7 +34,12 @@ class _Chosen(NamedTuple):
 
 
 class Showcases:
-    """Everything that explanations need: ``Showcases.load("demo").explain(user_id, business_id)``."""
+    """Everything that explanations need: ``Showcases.load("demo").explain(user_id, business_id)``.
+
+    After Yan et al. 2023: photos are chosen by a determinantal point process on CLIP features, and a text is told that
+    the photos bear out. It may be called from several threads at once. ``library`` knows the users and places of the
+    run, ``ways`` its methods and systems, ``settings`` what it was run with.
+    """
 
     def __init__(self, library: Library, encoder: MaterialEncoder, ways: Ways) -> None:
         self.settings = library.run.settings
@@ -75,7 +80,11 @@ class Showcases:
         k: int | None = None,
         **options: object,
     ) -> list[Showcase]:
-        """As ``explain`` for each pair, in order; many at once cost little more than a few."""
+        """As ``explain`` for each pair of a user and a place, in order; many at once cost little more than a few.
+
+        Raises as ``explain`` does, before anything is made, for whichever pair it is. Sampled sentences, where quotes
+        leave a photo unsaid, depend on which pairs are made together.
+        """
         refuse_unknown(options, [name for name in Options.__dataclass_fields__ if name != "k"], "explain")
         how = Options(self.settings.selection.k if k is None else k, **options)  # type: ignore[arg-type]
         known: dict[object, Somewhere] = {}

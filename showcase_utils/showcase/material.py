@@ -18,7 +18,11 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"})
 @checks_names
 @dataclass(frozen=True)
 class Profile:
-    """Somebody, by what they wrote and photographed elsewhere; either may be missing, and so may both."""
+    """Somebody, by what they wrote and photographed elsewhere; either may be missing, and so may both.
+
+    ``texts`` are reviews in their words, ``photos`` paths of pictures, ``name`` is what pages call them. Raises
+    ``TypeError`` for a single string in place of a list; photos that cannot be read are named by ``explain``.
+    """
 
     texts: Sequence[str] = ()
     photos: Sequence[str | Path] = ()
@@ -32,7 +36,10 @@ class Profile:
 @checks_names
 @dataclass(frozen=True)
 class Place:
-    """A place by its photos: a folder, whose pictures are all taken, or paths."""
+    """A place by its photos: a folder, whose pictures are all taken, sub-folders' too, or a list of paths.
+
+    ``name`` is what pages call it. Photos that cannot be read, and a place without any, are errors of ``explain``.
+    """
 
     photos: str | Path | Sequence[str | Path]
     name: str = "this place"
