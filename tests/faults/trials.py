@@ -73,10 +73,10 @@ def in_child(work: Callable[[], object], log: Path) -> int:
             work()
             os._exit(0)
         except (OSError, StaleStage, ValueError) as error:
-            print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            os.write(2, f"{type(error).__name__}: {error}\n".encode())  # a test has put its own in place of sys.stderr
             os._exit(SENTENCE)
         except BaseException as error:
-            print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            os.write(2, f"{type(error).__name__}: {error}\n".encode())
             os._exit(4)
 
 
