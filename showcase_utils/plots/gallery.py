@@ -22,11 +22,12 @@ GROUND = "#f1f3f5"
 class Shown(Protocol):
     """What a row needs to know of a showcase, such as ``showcase_utils.showcase.Showcase``.
 
-    It may also have ``evidence``: each sentence of the text with the place of the photo that bears it out, or None.
+    ``user`` and ``place`` are names as people read them, or the ids. It may also have ``evidence``: each sentence of
+    the text with the place of the photo that bears it out, or None.
     """
 
-    user_id: str
-    business_id: str
+    user: str
+    place: str
     photos: Sequence[Path]
     text: str
     past_photos: Sequence[Path]
@@ -69,14 +70,21 @@ def sheet(showcases: Sequence[Shown], names: Sequence[str], chosen: str = "chose
 
 def same_place(showcases: Sequence[Shown]) -> Page:
     """One place for several users: a row of ``sheet`` each."""
-    names = [f"user …{showcase.user_id[-4:]}" for showcase in showcases]
-    return sheet(showcases, names, "chosen at this place for each user, and written")
+    place = " and ".join(dict.fromkeys(short(showcase.place) for showcase in showcases))
+    names = [short(showcase.user) for showcase in showcases]
+    return sheet(showcases, names, f"chosen at {place} for each user, and written")
 
 
 def same_user(showcases: Sequence[Shown]) -> Page:
     """Several places for one user: a row of ``sheet`` each; at each the user is known by the others."""
-    names = [f"place …{showcase.business_id[-4:]}" for showcase in showcases]
-    return sheet(showcases, names, "chosen at each place for this user, and written")
+    user = " and ".join(dict.fromkeys(short(showcase.user) for showcase in showcases))
+    names = [short(showcase.place) for showcase in showcases]
+    return sheet(showcases, names, f"chosen at each place for {user}, and written")
+
+
+def short(name: str, most: int = 24) -> str:
+    """A name as it is, and of one too long to be one, as ids are, the end: "…0c2d"."""
+    return name if len(name) <= most else f"…{name[-4:]}"
 
 
 def _draw(visits: pd.DataFrame, one: str, many: str, seed: int, least: int) -> tuple[str, list[str]]:

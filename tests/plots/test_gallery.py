@@ -13,8 +13,8 @@ from showcase_utils.plots import gallery
 
 @dataclass
 class Shown:
-    user_id: str
-    business_id: str
+    user: str
+    place: str
     photos: tuple[Path, ...]
     text: str
     past_photos: tuple[Path, ...]
@@ -23,7 +23,7 @@ class Shown:
 
 @pytest.fixture
 def shown(photos):
-    return Shown("user0001", "place01", photos[:3], "the ramen. the room.", photos[3:8], ())
+    return Shown("Daan L.", "Sesame & Salt", photos[:3], "the ramen. the room.", photos[3:8], ())
 
 
 def test_the_place_is_drawn_among_those_with_enough_guests():
@@ -44,16 +44,17 @@ def test_the_user_is_drawn_among_those_with_enough_places():
 
 
 def test_same_place_shows_past_and_chosen_photos_of_each_user(shown, photos, numbers, words):
-    other = replace(shown, user_id="user0002", photos=photos[1:3], past_photos=photos[:1], text="the beer.")
+    other = replace(
+        shown, user="6084a818d1e0c2a30c960002aa", photos=photos[1:3], past_photos=photos[:1], text="the beer."
+    )
     page = gallery.same_place([shown, other])
     assert numbers(page) == [3, 4, 5, 6, 7, 0, 1, 2, 0, 1, 2]
     small, large = page.sheet.images[0].get_extent(), page.sheet.images[5].get_extent()
     assert large[1] - large[0] > 1.5 * (small[1] - small[0])
-    assert (
-        words(page).index("…0001") < words(page).index("ramen") < words(page).index("…0002") < words(page).index("beer")
-    )
+    order = [words(page).index(word) for word in ("Daan L.", "ramen", "…02aa", "beer")]
+    assert order == sorted(order)
     assert page.facts == pytest.approx({"sets": 2, "overlap": 2 / 3})
-    assert "“the beer.”" in page.alt
+    assert "“the beer.”" in page.alt and "chosen at Sesame & Salt for each user" in words(page)
 
 
 def test_a_sentence_and_its_photo_bear_the_same_mark(shown):
