@@ -34,9 +34,9 @@ def test_a_moved_bundle_explains_as_the_run_does(showcases, store, moved, monkey
     loaded.encoder._clip = ClipByName()
     pairs = [(user, business) for user in USERS for business in BUSINESSES]
     root = store.settings.data.images
-    there = [plain(show, moved / "photos") for show in loaded.explain_many(pairs, method="random")]
+    there = [plain(show, moved / "photos") for show in loaded.explain_many(pairs)]
     monkeypatch.undo()
-    assert there == [plain(show, root) for show in showcases.explain_many(pairs, method="random")]
+    assert there == [plain(show, root) for show in showcases.explain_many(pairs)]
     shown = loaded.explain("user0", "place1")
     assert all(path.is_file() and moved in path.parents for path in (*shown.photos, *shown.past_photos))
     assert loaded.ways.systems == ["ours_pc2l"]
