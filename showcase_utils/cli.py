@@ -242,7 +242,12 @@ def explain(
     store.path("texts")  # at once, not behind the imports
     from showcase_utils.showcase import Place, Profile, Showcases
 
-    lines = history.read_text(encoding="utf-8").splitlines() if history else []
+    try:
+        lines = history.read_text(encoding="utf-8").splitlines() if history else []
+    except UnicodeDecodeError as error:
+        _fail(f"--history {history}: not a text in UTF-8 ({error.reason} at byte {error.start})")
+    if html and not html.parent.is_dir():
+        _fail(f"--html {html}: there is no folder {html.parent}")
     own = Profile(texts=lines, photos=Place(photos).files() if photos else ())
     place = Place(candidates, candidates.resolve().name) if candidates else ids["BUSINESS"]
     showcase = Showcases.load(store).explain(

@@ -51,7 +51,7 @@ class MaterialEncoder:
         for path in files:
             try:
                 with Image.open(path) as image:
-                    image.verify()
+                    image.load()
             except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
                 why = "is not there" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
                 wrong.append(f"{path} {why}")

@@ -135,8 +135,9 @@ class Library:
     def _check(self, column: str, value: str, known: Mapping[str, Any]) -> None:
         if value not in known:
             near = difflib.get_close_matches(str(value), map(str, list(known)[:20000]), n=2, cutoff=0.3)
-            hint = f"; did you mean {' or '.join(near)}?" if near else ""
-            raise KeyError(f"{column} {value} is not in GEST-s1 of profile '{self.run.settings.profile}'{hint}")
+            hint = f"did you mean {' or '.join(near)}?" if near else f"one that is: {next(iter(known), '')}"
+            what = f"{column} {value} is not among the {len(known):,} of profile '{self.run.settings.profile}'"
+            raise KeyError(f"{what} (data/s1.parquet); {hint}")
 
 
 def _by(visits: Iterable[Visit], column: str) -> dict[str, list[Visit]]:

@@ -49,6 +49,9 @@ class Place:
         if not isinstance(self.photos, str | Path):
             return [Path(photo) for photo in self.photos]
         folder = Path(self.photos).expanduser()
+        if not folder.is_dir():
+            there = "a file, not a folder of photos" if folder.exists() else "there is no such folder"
+            raise FileNotFoundError(f"{folder}: {there}")
         found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
         if not found:
             kinds = ", ".join(sorted(SUFFIXES))

@@ -96,7 +96,10 @@ class Showcase:
 
 
 def words_of(personal: bool, past: Sequence[PastItem], caption: str) -> str:
-    """A photo's reason as a sentence: which photo it resembles, which review it fits, or that it is typical here."""
+    """A photo's reason as a sentence: which past photo and which review speak most for it, or that it is typical here.
+
+    What speaks for a photo need not show the same thing: light, colour and framing count as well.
+    """
     photo = next((item for item in past if item.kind == "photo"), None)
     review = next((item for item in past if item.kind == "review"), None)
     if not personal:
@@ -105,12 +108,15 @@ def words_of(personal: bool, past: Sequence[PastItem], caption: str) -> str:
         return "Chosen by a method that does not say what in the past it rests on."
     parts = []
     if photo is not None and photo.share > 0:
-        what = f", where you wrote “{photo.text}”" if photo.text else ""
-        parts.append(f"closest to your photo from {photo.place or 'elsewhere'}{what}")
+        what = f", where you wrote “{photo.text}”," if photo.text else ""
+        which = f"from {photo.place}" if photo.place else Path(photo.id).name
+        parts.append(f"your photo {which}{what} speaks most for it")
     if review is not None and review.share > 0.05:
-        parts.append(f"in line with your review of {review.place or 'another place'}")
+        parts.append(
+            f"it is in line with your {f'review of {review.place}' if review.place else f'words “{review.text}”'}"
+        )
     shown = f"Shows what another guest described as “{caption}”; " if caption else ""
-    sentence = shown + (" and ".join(parts) or "chosen for variety")
+    sentence = shown + ("; ".join(parts) or "chosen for variety")
     return f"{sentence[0].upper()}{sentence[1:]}."
 
 

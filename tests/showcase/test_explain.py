@@ -10,6 +10,7 @@ from showcase_utils.artifacts import StaleStage
 from showcase_utils.selection.showing import Showing
 from showcase_utils.showcase import Place, Profile, Showcases
 from showcase_utils.showcase.options import Options
+from showcase_utils.showcase.result import PastItem, words_of
 from tests.showcase.conftest import BUSINESSES, USERS, ClipByName, paint
 
 
@@ -165,7 +166,7 @@ def test_mistyped_arguments_name_what_was_meant(showcases):
 
 
 def test_unknown_ids_name_near_ones(showcases):
-    with pytest.raises(KeyError, match="user_id user9 is not in GEST-s1.*did you mean user"):
+    with pytest.raises(KeyError, match="user_id user9 is not among the 5 .*did you mean user"):
         showcases.explain("user9", "place1")
     with pytest.raises(KeyError, match="business_id plce1 .*place1"):
         showcases.explain("user0", "plce1")
@@ -175,10 +176,28 @@ def test_photos_that_cannot_be_read_are_all_named(showcases, folder):
     (folder / "broken.jpg").write_bytes(b"no picture")
     with pytest.raises(ValueError, match=r"2 of 3 photos: .*broken.jpg cannot be read.*gone.jpg is not there"):
         showcases.explain("user0", Place([folder / "photo0.png", folder / "broken.jpg", folder / "gone.jpg"]))
+    whole = (folder / "photo0.png").read_bytes()
+    (folder / "cut.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"1 of 1 photos: .*cut.png cannot be read"):
+        showcases.explain("user0", Place([folder / "cut.png"]))
+    with pytest.raises(FileNotFoundError, match="there is no such folder"):
+        Place(folder / "nothing").files()
+    with pytest.raises(FileNotFoundError, match="a file, not a folder"):
+        Place(folder / "photo0.png").files()
+    (folder / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match="no photo in this folder"):
-        showcases.explain("user0", Place(folder / "nothing"))
+        Place(folder / "empty").files()
     with pytest.raises(TypeError, match="give a list"):
         Profile(texts="Great ramen.")
+
+
+def test_reasons_name_what_somebody_brought():
+    past = (
+        PastItem("photo", "mine/1.jpg", 1.0, 0.6),
+        PastItem("review", "text 1", 0.7, 0.4, text="I love a terrace."),
+    )
+    words = words_of(True, past, "")
+    assert words == "Your photo 1.jpg speaks most for it; it is in line with your words “I love a terrace.”."
 
 
 def test_what_was_asked_for_once_is_not_read_again(showcases, monkeypatch):
