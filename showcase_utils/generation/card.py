@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Any
 
 from huggingface_hub import ModelCardData
 
-from showcase_utils import __version__
 from showcase_utils.generation.shapes import ShowcaseConfig
 
 SHAPES = ("modalities", "feature_dim", "encoder_layers", "prefix", "lora_rank", "contrast_visual", "contrast_history")
@@ -64,5 +64,5 @@ The software comes under the MIT licence; the weights under that of the data tha
 It imitates the reviews that it was trained on, and names what no photo shows. Its words want a check against the
 photos, as `showcase_utils` makes it with Φ. It reads the features of one CLIP and of no other.
 
-Made with personalized-showcases {__version__}.
+Made with personalized-showcases {version("personalized-showcases")}.
 """
