@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import string
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -64,14 +65,24 @@ def photos_beside(reviews: Path) -> Path:
     return reviews.with_suffix(".photos")
 
 
-def write_photos(reviews: Path, there: float = 0.4, seed: int = 0) -> None:
+def write_photos(reviews: Path, there: float | None = 0.4, seed: int = 0) -> None:
     """A photo store like that of `showcase download`, with all photos that the file names in its index.
 
-    A share of them is ``there``, the others are expired. Files are empty: the data stage looks at their lengths only.
+    A share of them is ``there``, the others are expired; ``None``: those of users with two reviews of two photos or
+    more, in these reviews, which leaves about as many reviews, photos and users as GEST-s1 has. Files are empty: the
+    data stage looks at their lengths only.
     """
+    owned: list[tuple[str, list[str]]] = []
     with reviews.open(encoding="utf-8") as file:
-        ids = list(dict.fromkeys(pic["id"] for line in file for pic in json.loads(line)["pics"]))
-    found = np.random.default_rng(seed).random(len(ids)) < there
+        for row in map(json.loads, file):
+            owned.append((row["user_id"], [pic["id"] for pic in row["pics"]]))
+    if there is None:
+        rich = Counter(user for user, pics in owned if len(pics) > 1)
+        of_photo = {pic: len(pics) > 1 and rich[user] > 1 for user, pics in owned for pic in pics}
+        ids, found = list(of_photo), np.fromiter(of_photo.values(), bool, len(of_photo))
+    else:
+        ids = list(dict.fromkeys(pic for _, pics in owned for pic in pics))
+        found = np.random.default_rng(seed).random(len(ids)) < there
     photos = photos_beside(reviews)
     for first in range(256):
         (photos / f"{first:02x}").mkdir(parents=True)

@@ -11,8 +11,9 @@ review, nor of a repeat visit, can leak.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, pairwise
 from typing import Protocol
 
 import numpy as np
@@ -192,23 +193,24 @@ def build_pools(
     if missing:
         raise ValueError(f"GEST-s1 lacks the columns {sorted(missing)}: run notebook 01_data_filtering")
     posted = s1[["review_id", "business_id", "split", "image_ids"]].explode("image_ids").dropna()
-    available = posted["image_ids"].isin(usable_ids(images)).to_numpy()
-    encoded = np.fromiter((i in photos for i in posted["image_ids"]), dtype=bool, count=len(posted))
+    available, encoded = (_each_in(some, posted["image_ids"]) for some in (usable_ids(images), photos))
     kept = posted[available & encoded]
-    samples = s1.loc[s1["review_id"].isin(kept["review_id"]), ["review_id", "user_id", "business_id", "split"]]
+    with_photos = _each_in(frozenset(kept["review_id"]), s1["review_id"])
+    samples = s1.loc[with_photos, ["review_id", "user_id", "business_id", "split"]]
     samples = samples.reset_index(drop=True)
     if samples.empty:
         raise ValueError("no review of GEST-s1 has an available photo with features: check stages data and features")
     kept, photo_ids = kept.assign(photo=pd.factorize(kept["image_ids"], sort=True)[0]), np.unique(kept["image_ids"])
-    text_ids = np.array([i for i in s1["review_id"] if i in reviews], dtype=object)
+    text_ids = s1["review_id"].to_numpy(object)[_each_in(reviews, s1["review_id"])]
     candidates, relevant, places = _candidates(kept, samples)
-    past = samples["review_id"].map(lambda i: list(histories[i])[:limit])
+    known = dict(histories.items())
+    past = [list(known[review])[:limit] for review in samples["review_id"].tolist()]
     history_photos, history_texts = _past_items(kept, samples, past, text_ids, places, limit)
     return Pools(
         samples.assign(
             candidates=[len(rows) for rows in candidates],
             relevant=[len(rows) for rows in relevant],
-            history=past.map(len),
+            history=[len(reviews) for reviews in past],
             history_photos=[len(rows) for rows in history_photos],
         ),
         photo_ids.astype(object),
@@ -238,42 +240,70 @@ def _candidates(kept: pd.DataFrame, samples: pd.DataFrame) -> tuple[list[Ints], 
     own = _photos_by(kept, "review_id")
     candidates = [
         (training if split == "train" else everyone)[business]
-        for split, business in zip(samples["split"], samples["business_id"], strict=True)
+        for split, business in zip(samples["split"].tolist(), samples["business_id"].tolist(), strict=True)
     ]
-    relevant = [np.searchsorted(pool, own[i]) for pool, i in zip(candidates, samples["review_id"], strict=True)]
+    relevant = [
+        np.searchsorted(pool, own[i]) for pool, i in zip(candidates, samples["review_id"].tolist(), strict=True)
+    ]
     return candidates, relevant, everyone
 
 
 def _past_items(
     kept: pd.DataFrame,
     samples: pd.DataFrame,
-    past: pd.Series,
+    past: Sequence[Sequence[str]],
     text_ids: np.ndarray,
     places: dict[str, Ints],
     limit: int,
 ) -> tuple[list[Ints], list[Ints]]:
     """Per sample the numbers of the user's past photos, none that stands at this business too, and of the past texts.
 
-    ``past`` (S,) holds lists of review ids.
+    ``past``, S lists of review ids, become one long column: a step for all samples instead of some for each.
     """
     own, number = _photos_by(kept, "review_id"), {review: n for n, review in enumerate(text_ids)}
+    column, sizes = [*chain.from_iterable(past)], [len(reviews) for reviews in past]
+    sample = np.repeat(np.arange(len(past)), sizes)
+    texts = np.fromiter((number.get(review, -1) for review in column), np.int64, len(column))
+    history_texts = _by_sample(texts, sample, texts >= 0, len(past))
+
     none = np.zeros(0, dtype=np.int64)
-    photos, texts = [], []
-    for reviews, business in zip(past, samples["business_id"], strict=True):
-        seen = np.concatenate([none, *(own[i] for i in reviews if i in own)])[:limit]
-        here = places[business]
-        photos.append(seen[here[np.searchsorted(here, seen).clip(max=len(here) - 1)] != seen])
-        texts.append(np.array([number[i] for i in reviews if i in number], dtype=np.int64))
-    return photos, texts
+    posted = [own.get(review, none) for review in column]
+    photos, sample = np.concatenate([none, *posted]), np.repeat(sample, [len(some) for some in posted])
+    rank = np.arange(len(photos)) - np.searchsorted(sample, sample)  # of a photo among those of its sample
+    # A pair of business and photo is one number; those of photos that stand at a business ascend.
+    base = 1 + max(int(rows[-1]) for rows in places.values())
+    standing = np.concatenate([place * base + rows for place, rows in enumerate(places.values())])
+    of_place = {business: place for place, business in enumerate(places)}
+    business = np.array([of_place[name] for name in samples["business_id"].tolist()])
+    pair = business[sample] * base + photos
+    here = standing[np.searchsorted(standing, pair).clip(max=len(standing) - 1)] == pair
+    return _by_sample(photos, sample, (rank < limit) & ~here, len(past)), history_texts
+
+
+def _by_sample(values: Ints, sample: Ints, keep: NDArray[np.bool_], samples: int) -> list[Ints]:
+    """The values that are kept, an array for each sample; ``sample`` ascends."""
+    return _split(values[keep], np.bincount(sample[keep], minlength=samples))
 
 
 def _photos_by(kept: pd.DataFrame, column: str) -> dict[str, Ints]:
-    """The photos of each review or business, ascending, each once."""
-    pairs = kept[[column, "photo"]].drop_duplicates().sort_values([column, "photo"])
-    if pairs.empty:
+    """The photos of each review or business, by name, ascending, each once."""
+    if kept.empty:
         return {}
-    names, start = np.unique(pairs[column].to_numpy(object), return_index=True)
-    return dict(zip(names, np.split(pairs["photo"].to_numpy(), start[1:]), strict=True))
+    group, names = pd.factorize(kept[column], sort=True)
+    base = 1 + int(kept["photo"].max())
+    group, photo = np.divmod(np.unique(group * base + kept["photo"].to_numpy()), base)  # a pair is one number
+    return dict(zip(names, _split(photo, np.bincount(group)), strict=True))
+
+
+def _split(values: Ints, sizes: Ints) -> list[Ints]:
+    """``np.split`` for hundreds of thousands of parts, of which it would make ten times as much work."""
+    ends = np.cumsum(sizes).tolist()
+    return [values[start:end] for start, end in pairwise([0, *ends])]
+
+
+def _each_in(there: Container[str], ids: pd.Series) -> NDArray[np.bool_]:
+    """Whether each id is there; a look-up is quicker than pandas, which would make a column of a set first."""
+    return np.fromiter(map(there.__contains__, ids.tolist()), bool, len(ids))
 
 
 def _places(start: ArrayLike, sizes: Sequence[int]) -> tuple[Ints, NDArray[np.bool_]]:

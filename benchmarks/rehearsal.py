@@ -1,0 +1,312 @@
+"""A rehearsal of the whole pipeline at the published counts, or at shares of them: seconds and memory of every stage.
+
+Run: python benchmarks/rehearsal.py [--share S …] [--folder DIR] [--to STAGE] [--write]. Three shares give slopes.
+``--write`` writes results/rehearsal.json and the table of README.md. A rehearsal that is cut off goes on.
+
+The file is made by ``gest_like.py`` (share 1: 1.49 million rows), its photos are an index and empty files, of which
+about as many are there as GEST-s1 has, and features are made up: unit vectors of 512 dimensions, random, behind a CLIP
+that is small and untrained. All else is what `showcase run` runs, stage by stage, each in a process of its own: the
+stages' builders with the settings of the profile ``gest``, but for what stands in ``CUT``. Φ is the cosine, with the
+threshold that leaves as large a part of GEST-s1 as GEST-s2 is. Processor seconds count, since other work on the machine
+does not change them, from when the code is imported; one thread, one model at a time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gest_like
+import pandas as pd
+import yaml
+from bench_reading import GIB, peak_bytes, slope
+
+from showcase_utils.artifacts import FRESH, STAGES, Artifacts
+from showcase_utils.claims.report import write_between_marks
+from showcase_utils.claims.tables import render
+from showcase_utils.config import Settings, load_settings
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "rehearsal.json"
+MARKS = ("<!-- rehearsal:start -->", "<!-- rehearsal:end -->")
+SHARES = (1 / 64, 1 / 16, 1 / 8)
+ORDER = [name for name in STAGES if name != "world"]
+DIM = 512
+KEPT = 108_888 / 370_563  # of the reviews of GEST-s1 that are in GEST-s2
+CUT: dict[str, dict[str, Any]] = {  # what is smaller here than in the profile `gest`
+    "selection": {"epochs": 1, "metric_epochs": 1, "jobs": 1},
+    "generation": {
+        "decoder": "embedded", "precision": "fp32", "entities": "phrases", "epochs": 1, "jobs": 1,
+        "systems": ["img_gpt2", "ours_pc2l"],
+    },
+    "evaluation": {"bertscore_model": "embedded"},
+}  # fmt: skip
+TRAINING = {"selection": "train", "generation": "train_system"}  # the parts that epochs multiply
+PARTS = {  # functions of a builder's module whose seconds are told apart
+    "data": ("_read", "_filter", "history", "_check_leaks"),
+    "features": ("sentence_frame",),
+    "alignment": ("score_pairs", "distil", "write_diversity"),
+    "selection": ("open_pools", "train", "choose", "score", "sameness_of_places", "k_curves", "theta_curves"),
+    "generation": ("open_corpus", "_swapped", "train_system"),
+    "texts": ("open_corpus", "write_all_texts", "_prepare_teller", "read_teller"),
+    "evaluation": ("ground_texts", "score_texts", "metric_table", "comparison_table", "ladder_table", "text_evidence"),
+}
+
+
+class MadeUp:
+    """Random unit features in place of a CLIP's, the same for the same place in a list."""
+
+    def stream_images(self, sources: Sequence[str], batches: Sequence[list[int]]) -> Iterator[SimpleNamespace]:
+        import numpy as np
+
+        for batch in batches:
+            rows = np.random.default_rng(batch[0]).standard_normal((len(batch), DIM), np.float32)
+            rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+            yield SimpleNamespace(rows=rows, indices=batch, rejects=[])
+
+    stream_texts = stream_images
+
+
+def prepare(folder: Path, share: float) -> Path:
+    """The file, its photos, a CLIP, Φ and a profile that names them, made once; the profile's path."""
+    import open_clip
+    import torch
+    from safetensors.torch import save_file
+    from scipy.stats import norm
+
+    from showcase_utils.alignment.phi import CosinePhi
+    from showcase_utils.encoding.clip import load_clip
+    from showcase_utils.recipes import BACKBONES
+
+    profile = folder / "rehearsal.yaml"
+    if profile.is_file():
+        return profile
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    reviews = folder / "image_review_all.json"
+    gest_like.write(reviews, max(1, round(share * gest_like.ROWS)))
+    gest_like.write_photos(reviews, there=None)
+    clip = shutil.copytree(BACKBONES / "clip", folder / "clip")
+    config = json.loads((clip / "open_clip_config.json").read_text())
+    config["model_cfg"]["embed_dim"] = DIM
+    (clip / "open_clip_config.json").write_text(json.dumps(config))
+    torch.manual_seed(0)
+    weights = open_clip.create_model(f"local-dir:{clip}", load_weights=False).state_dict()
+    save_file({name: weight.contiguous() for name, weight in weights.items()}, clip / "open_clip_model.safetensors")
+    tree: dict[str, Any] = {
+        "extends": "gest",
+        "device": "cpu",
+        "threads": 1,
+        "data": {"reviews": str(reviews), "images": str(gest_like.photos_beside(reviews))},
+        "encoding": {"model": f"local-dir:{clip}", "pretrained": None},
+        "alignment": {"pretrained": str(folder / "phi")},
+    }
+    profile.with_suffix(".new").write_text(yaml.safe_dump(tree | CUT))
+    settings = load_settings(profile.with_suffix(".new").rename(folder / "draft.yaml"))
+    pairs = 3.5 * 2.9  # of a review, on average
+    threshold = float(norm.isf(1 - (1 - KEPT) ** (1 / pairs))) / DIM**0.5
+    (folder / "phi").mkdir()
+    CosinePhi(threshold, load_clip(settings.encoding, "cpu").fingerprint).save(folder / "phi")
+    return (folder / "draft.yaml").rename(profile)
+
+
+@contextlib.contextmanager
+def told_apart(module: Any, names: Sequence[str]) -> Iterator[dict[str, float]]:
+    """Processor seconds in some functions of a module, by name, while the context lasts."""
+    seconds: dict[str, float] = defaultdict(float)
+
+    def timed(name: str, function: Callable) -> Callable:
+        @wraps(function)
+        def call(*arguments: Any, **options: Any) -> Any:
+            started = time.process_time()
+            try:
+                return function(*arguments, **options)
+            finally:
+                seconds[name] += time.process_time() - started
+
+        return call
+
+    originals = {name: getattr(module, name) for name in names}
+    for name, function in originals.items():
+        setattr(module, name, timed(name, function))
+    try:
+        yield seconds
+    finally:
+        for name, function in originals.items():
+            setattr(module, name, function)
+
+
+@contextlib.contextmanager
+def made_up_features(settings: Settings) -> Iterator[None]:
+    """The stage ``features`` writes its stores as ever; what it writes are made-up rows."""
+    from showcase_utils.encoding import build
+    from showcase_utils.encoding.clip import load_clip
+    from showcase_utils.encoding.engine import StoreEncoder
+    from showcase_utils.encoding.writer import FeatureWriter
+
+    @contextlib.contextmanager
+    def opened(options: Any, device: str, progress: bool) -> Iterator[StoreEncoder]:
+        clip = load_clip(options, "cpu")
+        writer = FeatureWriter(
+            DIM, clip.fingerprint, options.dtype, options.shard_rows, options.batch_size, progress=progress
+        )
+        yield StoreEncoder(MadeUp(), writer)  # type: ignore[arg-type]
+
+    original, build.open_encoder = build.open_encoder, opened
+    try:
+        yield
+    finally:
+        build.open_encoder = original
+
+
+def work(stage: str, profile: Path) -> dict[str, Any]:
+    """Makes one stage in this process: processor seconds, those of its parts, wall seconds, peak memory."""
+    store = Artifacts(load_settings(profile), profile.parent / "artifacts")
+    module = importlib.import_module(STAGES[stage].module)
+    replaced = made_up_features(store.settings) if stage == "features" else contextlib.nullcontext()
+    with told_apart(module, PARTS[stage]) as parts, replaced:
+        started, cpu = time.perf_counter(), time.process_time()
+        store.make(stage, progress=False)
+        cpu, seconds = time.process_time() - cpu, time.perf_counter() - started
+    size = sum(row["bytes"] for row in store.manifest(stage)["files"].values())
+    found = {"cpu_seconds": cpu, "seconds": seconds, "peak_gib": peak_bytes() / GIB, "gb_on_disk": size / 1e9}
+    return {key: round(value, 3) for key, value in found.items()} | {
+        "parts": {name: round(spent, 3) for name, spent in parts.items()}
+    }
+
+
+def rehearse(folder: Path, share: float, stages: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """All ``stages`` at one share, each in a process of its own; what was measured before is not measured again.
+
+    Raises ``SystemExit`` that names the stage and its last words.
+    """
+    profile = prepare(folder, share)
+    store, record = Artifacts(load_settings(profile), folder / "artifacts"), folder / "measured.json"
+    measured = json.loads(record.read_text()) if record.is_file() else {}
+    for number, stage in enumerate(stages, start=1):
+        if stage in measured and store.statuses(stage)[stage].state == FRESH:
+            continue
+        store.forget(stage)
+        print(f"share {share:.4g}: {stage}, {number} of {len(stages)} …", end="", flush=True)
+        command = [sys.executable, __file__, "--stage", stage, "--profile", str(profile)]
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        if done.returncode:
+            raise SystemExit(f"\n{stage} at share {share:.4g} failed: {done.stderr.strip()[-600:]}")
+        measured[stage] = json.loads(done.stdout.splitlines()[-1])
+        record.write_text(json.dumps(measured, indent=1))
+        row = measured[stage]
+        print(f" {row['cpu_seconds']:.1f} s, {row['peak_gib']:.2f} GiB", flush=True)
+    return {stage: measured[stage] for stage in stages}
+
+
+def counts(folder: Path) -> dict[str, int]:
+    """How large the stages are: rows, and what is in GEST-s1 and GEST-s2."""
+    path = Artifacts(load_settings(folder / "rehearsal.yaml"), folder / "artifacts").folder
+    s1 = pd.read_parquet(path / "data" / "s1.parquet", columns=["user_id", "image_ids", "split"])
+    found = {
+        "s1_reviews": len(s1),
+        "s1_photos": int(s1["image_ids"].map(len).sum()),
+        "s1_users": int(s1["user_id"].nunique()),
+    }
+    if (path / "alignment" / "s2.parquet").is_file():
+        split = pd.read_parquet(path / "alignment" / "s2.parquet", columns=["split"])["split"].value_counts()
+        found |= {"s2_reviews": int(split.sum())} | {f"s2_{name}": int(split[name]) for name in split.index}
+    return found
+
+
+def epochs_left_out(stage: str) -> float:
+    """How many times as long the training of a stage is with the epochs of the profile `gest`."""
+    settings = load_settings("gest").section(stage)
+    return settings["epochs"] / CUT[stage]["epochs"]
+
+
+def summary(shares: Sequence[float], runs: Sequence[dict[str, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Per stage, and per part of it: seconds by share, slope, and what the published counts would take.
+
+    That is the largest share's seconds, grown by the slope, or in proportion where the slope is below one: at small
+    sizes what every call costs hides part of it. ``full_epochs`` multiplies training by the epochs that were cut.
+    """
+    rows = []
+    for stage in runs[0]:
+        names = ["", *sorted({name for run in runs for name in run[stage]["parts"]})]
+        for name in names:
+            seconds = [run[stage]["parts"].get(name, 0.0) if name else run[stage]["cpu_seconds"] for run in runs]
+            if name and seconds[-1] < 0.02 * runs[-1][stage]["cpu_seconds"]:
+                continue
+            exponent = slope(list(shares), seconds) if len(shares) > 1 and min(seconds) > 0 else None
+            whole = seconds[-1] * (1 / shares[-1]) ** max(1.0, exponent or 1.0)
+            row = {"stage": stage, "part": name, "cpu_seconds": seconds, "slope": exponent, "whole": whole}
+            row["training"] = TRAINING.get(stage) == name if name else False
+            if not name:
+                peaks = [run[stage]["peak_gib"] for run in runs]
+                row |= {"peak_gib": peaks, "gb_on_disk": [run[stage]["gb_on_disk"] for run in runs]}
+            rows.append(row)
+    for row in rows:
+        trained = next((one for one in rows if one["stage"] == row["stage"] and one["training"]), None)
+        if row["stage"] in TRAINING and trained and not row["part"]:
+            row["full_epochs"] = row["whole"] + trained["whole"] * (epochs_left_out(row["stage"]) - 1)
+    return rows
+
+
+def table(shares: Sequence[float], rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """As the README shows it: seconds and memory at each share, the slope, minutes at the published counts."""
+    lines = []
+    for row in rows:
+        line = {"stage": row["stage"] if not row["part"] else f"– {row['part'].lstrip('_')}"}
+        line |= {f"s, {share:.4g}": f"{spent:.1f}" for share, spent in zip(shares, row["cpu_seconds"], strict=True)}
+        line["slope"] = "–" if row["slope"] is None else f"{row['slope']:.2f}"
+        line["peak GiB"] = f"{row['peak_gib'][-1]:.1f}" if "peak_gib" in row else ""
+        line["minutes, whole"] = f"{row['whole'] / 60:.1f}"
+        line["with all epochs"] = f"{row['full_epochs'] / 60:.0f}" if "full_epochs" in row else ""
+        lines.append(line)
+    return pd.DataFrame(lines).set_index("stage")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--share", type=float, nargs="+", default=SHARES, help="of the published counts")
+    parser.add_argument("--folder", type=Path, default=Path("artifacts/rehearsal"), help="all is made and stays here")
+    parser.add_argument("--to", choices=ORDER, default=ORDER[-1], help="the last stage")
+    parser.add_argument("--write", action="store_true", help="results/rehearsal.json and the README's table")
+    parser.add_argument("--stage", choices=ORDER, help=argparse.SUPPRESS)
+    parser.add_argument("--profile", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.stage:
+        print(json.dumps(work(arguments.stage, arguments.profile)))
+        return
+    if not all(0 < share <= 1 for share in arguments.share):
+        parser.error("--share: above 0, at most 1")
+    shares, stages = sorted(arguments.share), ORDER[: ORDER.index(arguments.to) + 1]
+    folders = [arguments.folder.resolve() / f"share-{share:.6g}" for share in shares]
+    runs = [rehearse(folder, share, stages) for folder, share in zip(folders, shares, strict=True)]
+    rows = summary(shares, runs)
+    shown = table(shares, rows)
+    print(shown.to_string())
+    if arguments.write:
+        machine = {"python": platform.python_version(), "cores": os.cpu_count(), "processor": platform.machine()}
+        report = {
+            "about": "processor seconds of one thread; whole: at the published counts, with the epochs of this run",
+            "shares": shares, "rows": [round(share * gest_like.ROWS) for share in shares], "cut": CUT,
+            "counts": [counts(folder) for folder in folders], "machine": machine, "stages": rows,
+        }  # fmt: skip
+        RESULTS.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        write_between_marks(HERE / "README.md", render(shown, "markdown", "stage"), *MARKS)
+
+
+if __name__ == "__main__":
+    main()
