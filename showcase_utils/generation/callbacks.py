@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
+from transformers import EarlyStoppingCallback, PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
 from showcase_utils.generation.dataset import ShowcaseDataset
 from showcase_utils.generation.decoding import write_texts
@@ -71,6 +71,32 @@ class Records(TrainerCallback):
             (self.folder / TIMING).write_text(json.dumps({"seconds": round(seconds, 1)}))
 
 
+class TwoStages(EarlyStoppingCallback):
+    """Sequential tuning of a model with a language model to ``freeze``: first all but that, then all.
+
+    The first stage ends when validation stops getting better, at the latest after half of the epochs; training, when
+    that happens in the second. A checkpoint knows the stage.
+    """
+
+    second = False
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **unused: Any) -> None:
+        super().on_train_begin(args, state, control)
+        model.freeze(not self.second)  # the optimizer has all weights by now, and skips those without a gradient
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, model: Any = None, **unused: Any) -> None:
+        super().on_evaluate(args, state, control, **unused)
+        if not self.second and (control.should_training_stop or state.epoch >= args.num_train_epochs / 2):
+            self.second, self.early_stopping_patience_counter = True, 0
+            control.should_training_stop = False
+            model.freeze(False)
+
+    def state(self) -> dict[str, Any]:
+        kept = super().state()
+        kept["attributes"]["second"] = self.second
+        return kept
+
+
 class SampleTexts(TrainerCallback):
     """Writes ``samples.csv`` (epoch, review_id, text): what the model says of a few samples, before and as it learns.
 
@@ -118,6 +144,6 @@ def write_log(folder: Path, log_history: list[dict[str, float]]) -> None:
         values = {name.removeprefix("eval_"): value for name, value in entry.items()}
         if "loss" in values:
             rows.append({"step": values["step"], "epoch": values["epoch"], "split": split} | values)
-    wanted = ["step", "epoch", "split", "loss", "ce", "ccl", "pcl", "context", "learning_rate", "grad_norm"]
+    wanted = ["step", "epoch", "split", "loss", "ce", "ccl", "pcl", "context", "rating", "learning_rate", "grad_norm"]
     frame = pd.DataFrame(rows)
     frame[[name for name in wanted if name in frame]].to_csv(folder / LOG, index=False, float_format="%.6g")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -70,19 +70,10 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
         super().__init__(config)
         decoder: Any = config.decoder
         size = decoder.hidden_size
-        self.main_input_name = "history" if config.modalities == "text" else "images"
-        self.encoder = MultiModalEncoder(
-            config.modalities,
-            config.feature_dim,
-            size,
-            decoder.num_attention_heads,
-            config.encoder_layers,
-            getattr(decoder, "resid_pdrop", DROPOUT),
-        )
-        self.encoder.main_input_name = self.main_input_name
+        self.encoder = self._make_encoder(config)
         dtype = torch.get_default_dtype()  # as all around it, whatever the checkpoint had
         self.decoder = AutoModelForCausalLM.from_config(decoder, dtype=dtype, trust_remote_code=False)
-        self.prefix = Prefix(size) if config.prefix else None
+        self.prefix = self._make_prefix(config) if config.prefix else None
         # φ: only those the losses use, for a parameter without gradient stops distributed training
         used = {"visual": config.contrast_visual, "history": config.contrast_history}
         used["target"] = config.contrast_visual or config.contrast_history
@@ -102,6 +93,24 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
             kept = {f"decoder.{name}" for name in checkpoint_names(self.decoder).values()}
             self._keys_to_ignore_on_save = kept | set(self._keys_to_ignore_on_save or ())
 
+    def _make_encoder(self, config: ShowcaseConfig) -> nn.Module:
+        decoder: Any = config.decoder
+        self.main_input_name = "history" if config.modalities == "text" else "images"
+        encoder = MultiModalEncoder(
+            config.modalities,
+            config.feature_dim,
+            decoder.hidden_size,
+            decoder.num_attention_heads,
+            config.encoder_layers,
+            getattr(decoder, "resid_pdrop", DROPOUT),
+        )
+        encoder.main_input_name = self.main_input_name
+        return encoder
+
+    def _make_prefix(self, config: ShowcaseConfig) -> Prefix:
+        decoder: Any = config.decoder
+        return Prefix(decoder.hidden_size)
+
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         super()._init_weights(module)
@@ -113,18 +122,19 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
             init.normal_(module.missing, std=self.config.initializer_range)
 
     @classmethod
-    def from_decoder(cls, decoder: str | os.PathLike, max_tokens: int = 64, **shapes: Any) -> ShowcaseGenerator:
+    def from_decoder(cls, decoder: str | os.PathLike, max_tokens: int = 64, **shapes: Any) -> Self:
         """A fresh model around a causal language model: ``embedded``, a hub name, a folder or a GGUF file.
 
         ``shapes`` are fields of ``ShowcaseConfig``. All weights of the checkpoint are taken; the encoder, φ, the
         cross-attention or prefix, and adapters are new. H enters a GPT-2 by cross-attention, unless LoRA leaves it as
-        it is, and any other decoder as a prefix. ``max_tokens`` bounds what ``generate`` writes. Start and end token
-        are those of the checkpoint's tokenizer, which also writes the labels; its config may name others.
+        it is, and any other decoder as a prefix; with ``prefix=True`` all do. ``max_tokens`` bounds what ``generate``
+        writes. Start and end token are those of the checkpoint's tokenizer, which also writes the labels; its config
+        may name others.
 
         Raises ``ValueError`` when the checkpoint is no causal language model, has fewer positions than ``max_tokens``,
         or a tokenizer that does not fit it or has no end token; ``OSError`` when there is none.
         """
-        refuse_unknown(shapes, ShowcaseConfig.__annotations__, "from_decoder")
+        refuse_unknown(shapes, ShowcaseConfig.__annotations__ | cls.config_class.__annotations__, "from_decoder")
         with quietly():
             decoder_config = AutoConfig.from_pretrained(**decoder_source(decoder))
         if type(decoder_config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
@@ -143,7 +153,7 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
         eos, pad = tokenizer.eos_token_id, tokenizer.pad_token_id
         start = eos if tokenizer.bos_token_id is None else tokenizer.bos_token_id
         is_gpt2 = isinstance(decoder_config, GPT2Config)
-        prefix = not is_gpt2 or bool(shapes.get("lora_rank"))
+        prefix = shapes.pop("prefix", False) or not is_gpt2 or bool(shapes.get("lora_rank"))
         decoder_config.name_or_path = os.fspath(decoder)  # "embedded", not where it lies on this machine
         if is_gpt2:
             decoder_config.add_cross_attention = not prefix
@@ -151,7 +161,7 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
                 decoder_config.activation_function = "gelu_pytorch_tanh"  # the same function as one kernel
         decoder_config.eos_token_id = eos
         decoder_config.pad_token_id = None  # padding is a matter of masks and labels; no token stands for it
-        config = ShowcaseConfig(
+        config = cls.config_class(
             decoder=decoder_config, prefix=prefix, eos_token_id=eos, decoder_start_token_id=start, **shapes
         )
         model = cls(config)

@@ -22,15 +22,20 @@ ADAPTER = "lora_"
 
 
 class Prefix(nn.Module):
-    """P, the projection from H to the decoder's word embeddings, and the sequence that begins with it."""
+    """P, the projection from H to the decoder's word embeddings, and the sequence that begins with it.
 
-    def __init__(self, width: int):
+    Without a ``width`` H enters as it is.
+    """
+
+    def __init__(self, width: int | None = None):
         super().__init__()
-        self.projection = nn.Linear(width, width)
+        self.projection = nn.Linear(width, width) if width else nn.Identity()
 
     @torch.no_grad()
     def fit(self, decoder: PreTrainedModel) -> None:
         """Sets the scale of P: what a decoder meets at first is as long as its words are, whatever their length."""
+        if isinstance(self.projection, nn.Identity):
+            return
         tokens = torch.arange(decoder.config.vocab_size)[:: max(1, decoder.config.vocab_size // 1000)]
         words = decoder.get_input_embeddings()(tokens)
         width = self.projection.in_features
@@ -78,7 +83,7 @@ def check_decoder(decoder: PreTrainedModel, prefix: Prefix) -> None:
     That a place sees nothing behind it, that a masked place changes nothing, and that logits are the head's alone.
     """
     kind, decoder = decoder.config.model_type, decoder.eval()
-    hidden = torch.randn(2, 3, prefix.projection.in_features, generator=torch.Generator().manual_seed(0))
+    hidden = torch.randn(2, 3, decoder.config.hidden_size, generator=torch.Generator().manual_seed(0))
     hidden[1, [0, 2]] = hidden[0, [0, 2]]  # two prefixes that differ in their second place
     holed = torch.tensor([[True, False, True]] * 2)
     tokens = torch.tensor([[0, 1], [0, 1]])

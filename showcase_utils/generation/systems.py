@@ -8,7 +8,10 @@ from typing import Literal
 from transformers import PreTrainedModel
 
 from showcase_utils.config import Generation
+from showcase_utils.generation.baselines.att2seq import Att2Seq
 from showcase_utils.generation.baselines.base import Baseline
+from showcase_utils.generation.baselines.nrt import Nrt
+from showcase_utils.generation.baselines.pepler import Pepler
 from showcase_utils.generation.baselines.peter import Peter
 from showcase_utils.generation.baselines.r2gen import R2Gen
 from showcase_utils.generation.baselines.ref2seq import Ref2Seq
@@ -31,7 +34,7 @@ class System:
     modalities: Literal["image", "text", "both"] = "both"
     ccl: bool = False
     pcl: bool = False
-    baseline: type[Baseline] | None = None
+    baseline: type[Baseline] | type[Pepler] | None = None
     pretrained: bool = True
     target_attends: bool = True
 
@@ -69,7 +72,7 @@ class System:
     def origin(self, settings: Generation) -> str:
         """Where its first weights come from, in words."""
         if self.baseline:
-            return "random weights"
+            return self.baseline.origin
         return "the captioner" if self.starts_trained(settings) else "the language model, all around it random"
 
     def dataset(
@@ -86,6 +89,9 @@ SYSTEMS: dict[str, System] = {
     "r2gen": System("R2Gen", baseline=R2Gen),
     "ref2seq": System("Ref2Seq", baseline=Ref2Seq),
     "peter": System("PETER", baseline=Peter),
+    "nrt": System("NRT", baseline=Nrt),
+    "att2seq": System("Att2Seq", baseline=Att2Seq),
+    "pepler": System("PEPLER", baseline=Pepler),
     "text_gpt2": System("Text GPT-2", "text"),
     "img_gpt2": System("Img GPT-2", "image"),
     "ours_ce": System("Ours (CE)"),

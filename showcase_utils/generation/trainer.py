@@ -27,11 +27,11 @@ LOGS_PER_EPOCH = 10
 
 
 class ShowcaseTrainer(Trainer):
-    """Trainer with the loss of PC²L; its logs carry each term, ``ce``, ``ccl``, ``pcl`` (PETER: ``context``).
+    """Trainer with the loss of PC²L; its logs carry ``ce``, ``ccl``, ``pcl``, PETER's ``context`` and NRT's ``rating``.
 
     Terms over tokens (``ce``, ``context``) are means over all tokens of a step, whatever processes and micro-batches it
-    is split into. The contrastive ones are means over samples; their negatives are the texts of a micro-batch on all
-    processes.
+    is split into. The others are means over samples; the negatives of the contrastive ones are the texts of a micro-
+    batch on all processes.
     """
 
     loss_is_scaled_for_ga = True  # ``compute_loss`` divides by the micro-batches itself
@@ -55,8 +55,10 @@ class ShowcaseTrainer(Trainer):
         outputs, options = model(**inputs), self.settings
         parts = self.current_gradient_accumulation_steps if model.training else 1
         terms = self._token_terms(model, inputs, outputs, parts, num_items_in_batch) | self._contrast(inputs, outputs)
-        ce, ccl, pcl, context = (terms.get(name, 0.0) for name in ("ce", "ccl", "pcl", "context"))
-        loss = ce + options.lambda_ccl * ccl + options.lambda_pcl * pcl + context
+        if "rating" in outputs:
+            terms["rating"] = outputs.rating
+        ce, ccl, pcl, context, rating = (terms.get(name, 0.0) for name in ("ce", "ccl", "pcl", "context", "rating"))
+        loss = ce + options.lambda_ccl * ccl + options.lambda_pcl * pcl + context + rating
         size = len(inputs["labels"])
         for name, value in terms.items():
             self._sums[name] += value.detach() * size

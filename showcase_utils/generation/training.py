@@ -23,7 +23,7 @@ from transformers import (
     set_seed,
 )
 
-from showcase_utils.generation.callbacks import Records, SampleTexts, Steps, write_log
+from showcase_utils.generation.callbacks import Records, SampleTexts, Steps, TwoStages, write_log
 from showcase_utils.generation.corpus import ShowcaseCorpus
 from showcase_utils.generation.dataset import collate
 from showcase_utils.generation.gpt2 import quietly
@@ -121,9 +121,12 @@ def _fit(
     model = system.build(corpus)
     if settings.gradient_checkpointing and model.supports_gradient_checkpointing:
         model.activation_checkpointing_enable()
+    arguments = training_arguments(checkpoints, settings, lr, seed, device, progress, len(corpus.rows("train")))
+    staged = hasattr(model, "freeze")
+    arguments.ddp_find_unused_parameters = staged  # what is frozen has no gradient to wait for
     trainer = ShowcaseTrainer(
         model,
-        training_arguments(checkpoints, settings, lr, seed, device, progress, len(corpus.rows("train"))),
+        arguments,
         data_collator=collate,
         train_dataset=system.dataset(corpus, "train"),
         eval_dataset=system.dataset(corpus, "val"),
@@ -131,7 +134,7 @@ def _fit(
             Steps(folder.name),
             Records(folder),
             SampleTexts(folder, corpus.tokenizer, system.dataset(corpus, "val", "chosen")),
-            EarlyStoppingCallback(settings.patience),
+            (TwoStages if staged else EarlyStoppingCallback)(settings.patience),
         ],
         settings=settings,
     )

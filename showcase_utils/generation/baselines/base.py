@@ -43,11 +43,12 @@ class BaselineConfig(PreTrainedConfig):
 
 @dataclass
 class BaselineOutput(ModelOutput):
-    """``loss`` is L_CE, there with labels; ``context`` is a further loss where the model has one."""
+    """``loss`` is L_CE, there with labels; ``context`` and ``rating`` are further losses where the model has them."""
 
     loss: Tensor | None = None
     logits: Tensor | None = None  # (B, T, vocabulary), without labels
     context: Tensor | None = None
+    rating: Tensor | None = None
 
 
 class FeatureProjection(nn.Linear):
@@ -62,6 +63,7 @@ class Baseline(PreTrainedModel, GenerationMixin):
 
     config_class = BaselineConfig
     base_model_prefix = "baseline"
+    origin = "random weights"
     recurrent: bool = False  # a GRU or LSTM reads word vectors as they are: short ones would hardly move its gates
 
     def __init__(self, config: BaselineConfig):
@@ -129,7 +131,11 @@ class Baseline(PreTrainedModel, GenerationMixin):
         raise NotImplementedError
 
     def context_loss(self, labels: Tensor, encoded: ModelOutput) -> Tensor | None:
-        """A loss beside L_CE; none for most."""
+        """A loss over tokens beside L_CE; none for most."""
+        return None
+
+    def rating_loss(self, encoded: ModelOutput) -> Tensor | None:
+        """A loss over samples beside L_CE: of the rating, where the model predicts one."""
         return None
 
     def forward(
@@ -155,7 +161,8 @@ class Baseline(PreTrainedModel, GenerationMixin):
         is_token = labels != IGNORED
         logits = self.head(self.states(tokens, encoder_outputs)[is_token])  # (tokens, vocabulary)
         loss = mean_cross_entropy(logits, labels[is_token])
-        return BaselineOutput(loss=loss, context=self.context_loss(labels, encoder_outputs))
+        context, rating = self.context_loss(labels, encoder_outputs), self.rating_loss(encoder_outputs)
+        return BaselineOutput(loss=loss, context=context, rating=rating)
 
     def prepare_inputs_for_generation(self, input_ids: Tensor, **kwargs: Any) -> dict[str, Any]:
         return {"decoder_input_ids": input_ids, "encoder_outputs": kwargs["encoder_outputs"]}
