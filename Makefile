@@ -5,7 +5,7 @@ PROFILE ?= demo
 WORKERS ?= 2
 BIN     := $(VENV)/bin
 STAMP   := $(VENV)/.made-from-lock
-PYTEST  := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+PYTEST  := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 export HF_HUB_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help

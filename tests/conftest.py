@@ -1,6 +1,35 @@
-"""Before anything imports torch: one thread, which small models are fastest with, and no model hub."""
+"""Before anything imports torch: one thread, which small models are fastest with, and no model hub. Then the order."""
 
+import gc
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+gc.disable()  # what is imported stays: to look through it for garbage, over and over, takes a third of the collection
+
+# They begin while there is still work for the other processes, the longest first; see --no-loadscope-reorder.
+LONGEST = (
+    "notebooks/test_execution.py",
+    "test_own_data.py",
+    "encoding/test_ray_engine.py",
+    "faults/test_campaign.py",
+    "generation/test_build.py",
+    "test_gpu_script.py",
+    "backbones/test_training.py",
+    "encoding/test_clip.py",
+    "data/test_published_run.py",
+    "generation/test_prefix.py",
+    "generation/test_training.py",
+    "test_pipeline.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    places = {name: place for place, name in enumerate(LONGEST)}
+    folder = os.path.dirname(__file__)
+    items.sort(key=lambda item: places.get(os.path.relpath(item.path, folder), len(places)))
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()

@@ -36,6 +36,7 @@ document.getElementById("save").click();
 </script></body>"""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(BROWSER is None, reason="needs Chromium")
 def test_a_rater_answers_in_the_browser_and_the_answers_come_back(tmp_path):
     Image.new("RGB", (60, 40), "red").save(tmp_path / "p.jpg")

@@ -5,22 +5,30 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from showcase_utils.artifacts import Artifacts
 from showcase_utils.config import load_settings
+from showcase_utils.demo_world import painting
 from showcase_utils.demo_world.world import grow
 from tests.published_files import published  # noqa: F401
 
 SMALL = {"restaurants": 12, "users": 80, "reviews": 260, "photos": 330, "annotated_reviews": 20}
 
 
+def _in_one_colour(jobs, workers=None, progress=True):
+    for job in jobs:
+        Image.new("RGB", (32, 24), (200, job.seed % 256, 30)).save(job.path)
+
+
 @pytest.fixture(scope="session")
 def store(tmp_path_factory) -> Artifacts:
-    """Artifacts with fresh stages ``world`` and ``data``."""
+    """Artifacts with fresh stages ``world`` and ``data``; what the photos show is of no matter here."""
     settings = load_settings("smoke", {f"world.{name}": number for name, number in SMALL.items()} | {"device": "cpu"})
     store = Artifacts(settings, tmp_path_factory.mktemp("artifacts"))
-    # In this process: to start others takes longer than so few photos.
-    store.make("world", lambda context: grow(context.out, **settings.world.model_dump(), workers=1, progress=False))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(painting, "paint_all", _in_one_colour)
+        store.make("world", lambda context: grow(context.out, **settings.world.model_dump(), progress=False))
     store.make("data", progress=False)
     return store
 

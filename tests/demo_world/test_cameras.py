@@ -43,9 +43,9 @@ def test_without_a_signature_photos_are_what_the_light_of_the_place_makes_of_the
     assert zeros.max() <= 1  # rounding
 
 
-def test_a_person_is_steady_and_people_differ(demo_city):
+def test_a_person_is_steady_and_people_differ(town):
     of: dict[str, list[list[float]]] = {}
-    for review in demo_city.reviews:
+    for review in town.reviews:
         of.setdefault(review.user_id, []).extend([getattr(p.look, name) for name in TRAITS] for p in review.photos)
     many = [np.array(looks) for looks in of.values() if len(looks) >= 8]
     within = np.mean([looks.var(axis=0) for looks in many], axis=0)
@@ -54,10 +54,10 @@ def test_a_person_is_steady_and_people_differ(demo_city):
     assert (within > 0).all()  # steady, not frozen
 
 
-def test_habits_drift(demo_city):
+def test_habits_drift(town):
     """Photos of neighbouring visits are more alike than those of a person's first and last visit."""
     visits: dict[str, list[np.ndarray]] = {}
-    for review in demo_city.reviews:
+    for review in town.reviews:
         angles = [p.look.angle / SPREAD["angle"] for p in review.photos]
         visits.setdefault(review.user_id, []).append(np.mean(angles))
     frequent = [np.array(v) for v in visits.values() if len(v) >= 12]
@@ -66,9 +66,9 @@ def test_habits_drift(demo_city):
     assert far > 1.5 * near
 
 
-def test_cameras_know_nothing_of_tastes(demo_city):
-    traits = np.array([list(p.camera.traits.values()) for p in demo_city.people])
-    tastes = np.array([list(p.tastes.cuisines.values()) + [p.tastes.heat, p.visits] for p in demo_city.people])
+def test_cameras_know_nothing_of_tastes(town):
+    traits = np.array([list(p.camera.traits.values()) for p in town.people])
+    tastes = np.array([list(p.tastes.cuisines.values()) + [p.tastes.heat, p.visits] for p in town.people])
     count = traits.shape[1]
     across = np.corrcoef(traits.T, tastes.T)[:count, count:]
     assert np.abs(across).max() < 4.5 / np.sqrt(len(traits))

@@ -65,6 +65,7 @@ def test_what_is_said_must_be_shown():
     assert not agrees(Scene("drink"), tacos)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["dishes", "drinks", "desserts"])
 def test_every_name_of_every_menu_is_found_alone_and_in_plural(demo_city, kind):
     menu = {offer.scene for restaurant in demo_city.restaurants for offer in getattr(restaurant, kind)}

@@ -85,7 +85,8 @@ def test_rows_are_shuffled(grown):
     assert sum(a == b for a, b in zip(users, users[1:], strict=False)) < 0.05 * len(users)
 
 
-def test_counts_are_near_their_targets(demo_city, grown):
+@pytest.mark.slow
+def test_counts_are_near_their_targets(demo_city):
     assert abs(len(demo_city.reviews) - 8000) <= 8
     assert abs(sum(len(review.photos) for review in demo_city.reviews) - 12000) <= 12
     per_user = Counter(Counter(review.user_id for review in demo_city.reviews).values())
@@ -94,11 +95,15 @@ def test_counts_are_near_their_targets(demo_city, grown):
     assert set(photos) == {1, 2, 3, 4, 5, 6}
     stars = Counter(review.rating for review in demo_city.reviews)
     assert stars[5] / len(demo_city.reviews) == pytest.approx(0.681, abs=0.01)
+
+
+def test_the_summary_counts_what_was_made(grown):
     summary = json.loads(grown.summary.read_text())
     assert summary["finished"] and summary["settings"]["seed"] == 7
     assert summary["counts"]["reviews"] == 421 and summary["counts"]["living_photos"] == 590
 
 
+@pytest.mark.slow
 def test_ids_are_unique(demo_city):
     images = [photo.image_id for review in demo_city.reviews for photo in review.photos]
     assert len(set(images)) == len(images)

@@ -32,8 +32,8 @@ def sentences(world):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_template_names_its_scene_and_is_filled(demo_city, kind):
-    voice, rng = demo_city.people[0].voice, np.random.default_rng(0)
+def test_every_template_names_its_scene_and_is_filled(town, kind):
+    voice, rng = town.people[0].voice, np.random.default_rng(0)
     for tier, bank in BANKS[kind].items():
         for template in bank:
             for _ in range(5):
@@ -42,8 +42,8 @@ def test_every_template_names_its_scene_and_is_filled(demo_city, kind):
                 assert names(text, SCENES[kind]), text
 
 
-def test_nothing_is_named_where_no_photo_could_show_it(demo_city):
-    voice, rng = demo_city.people[0].voice, np.random.default_rng(0)
+def test_nothing_is_named_where_no_photo_could_show_it(town):
+    voice, rng = town.people[0].voice, np.random.default_rng(0)
     for topic in TOPICS.values():
         for template in (line for bank in topic.values() for line in bank):
             for _ in range(5):
@@ -67,8 +67,8 @@ def test_nothing_is_named_where_no_photo_could_show_it(demo_city):
         (OMELETTE, "{main_the} {main_was}", "the meatballs were"),
     ],
 )
-def test_articles_and_plurals(demo_city, scene, template, expected):
-    voice, rng = demo_city.people[0].voice, np.random.default_rng(0)
+def test_articles_and_plurals(town, scene, template, expected):
+    voice, rng = town.people[0].voice, np.random.default_rng(0)
     assert expand(template, voice, rng, Words(scene, "like", voice, rng)) == expected
 
 
@@ -83,14 +83,15 @@ def test_what_a_sentence_is_said_to_describe_stands_in_its_words(demo_city):
             assert (sentence.scene is None) == (sentence.kind in ("generic", "other"))
 
 
-def test_a_rule_based_splitter_gives_the_sentences_back(demo_city):
+def test_a_rule_based_splitter_gives_the_sentences_back(town):
     splitter = spacy.blank("en")
     splitter.add_pipe("sentencizer")
-    reviews = [review for review in demo_city.reviews[:1500] if review.text]
+    reviews = [review for review in town.reviews[:1500] if review.text]
     for review, document in zip(reviews, splitter.pipe(review.text for review in reviews), strict=True):
         assert [part.text.strip() for part in document.sents] == [sentence.text for sentence in review.sentences]
 
 
+@pytest.mark.slow
 def test_there_is_much_to_learn_and_little_repetition(demo_city):
     told = sentences(demo_city)
     kinds = Counter(sentence.kind for sentence in told)
@@ -103,9 +104,9 @@ def test_there_is_much_to_learn_and_little_repetition(demo_city):
     assert 0.5 < len(described) / sum(len(review.photos) for review in demo_city.reviews) < 0.85
 
 
-def test_words_follow_the_stars(demo_city):
+def test_words_follow_the_stars(town):
     def share(stars, words):
-        texts = [review.text.lower() for review in demo_city.reviews if review.text and review.rating in stars]
+        texts = [review.text.lower() for review in town.reviews if review.text and review.rating in stars]
         return np.mean([any(word in text for word in words) for text in texts])
 
     glad, sad = ("amazing", "delicious", "best"), ("never again", "disappoint", "terrible", "worst", "cold")
@@ -113,9 +114,9 @@ def test_words_follow_the_stars(demo_city):
     assert share({1, 2}, sad) > 3 * share({5}, sad)
 
 
-def test_habits_show(demo_city):
-    voices = {person.user_id: person.voice for person in demo_city.people}
-    told = [(voices[review.user_id], review) for review in demo_city.reviews if review.text]
+def test_habits_show(town):
+    voices = {person.user_id: person.voice for person in town.people}
+    told = [(voices[review.user_id], review) for review in town.reviews if review.text]
     assert all(review.text == review.text.lower() for voice, review in told if voice.casing == "lower")
     assert all("!" not in review.text for voice, review in told if voice.exclaim == 0.0)
     assert all(review.text.isascii() for voice, review in told if voice.emoji == 0.0)
@@ -124,7 +125,7 @@ def test_habits_show(demo_city):
     assert np.corrcoef(lengths.T)[0, 1] > 0.5
 
 
-def test_writing_is_repeatable(demo_city):
-    person, restaurant = demo_city.people[0], demo_city.restaurants[0]
+def test_writing_is_repeatable(town):
+    person, restaurant = town.people[0], town.restaurants[0]
     visit = Visit(person, restaurant, restaurant.dishes[:2], (restaurant.dishes[0].scene, restaurant.interior), 5)
     assert write_review(visit, np.random.default_rng(3)) == write_review(visit, np.random.default_rng(3))

@@ -81,6 +81,7 @@ def test_a_saved_model_has_a_card_that_is_not_written_over(folder, tmp_path):
     assert (tmp_path / "README.md").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_without_this_package_transformers_reads_the_tokenizer_and_runs_no_code(folder):
     assert not list(folder.glob("*.py")) and "auto_map" not in (folder / "config.json").read_text()
     code = (
