@@ -81,7 +81,8 @@ def accept_plain(rows: list[bytes]) -> Accepted | None:
             and len(set(ids)) == len(ids)
             and max(map(len, rows)) <= MAX_ROW_BYTES
         )
-        histories = [_history(row.get("history_reviews")) for row in parsed]
+        told = any("history_reviews" in row for row in parsed)  # the file of lines has none
+        histories = [_history(row.get("history_reviews")) if told else [] for row in parsed]
     except (ValueError, KeyError, TypeError, IndexError):
         return None
     return Accepted(users, businesses, ratings, texts, image_ids, pics, histories) if plain else None
