@@ -197,6 +197,7 @@ class Generation(Section):
     max_images: Positive = 5
     joined: Probability = Field(0.25, description="share of the training samples that are of two visits of a user")
     history: Positive = 10
+    retrieved: Positive = Field(4, description="training reviews that `ours_ce_rag` reads behind the history")
     encoder_layers: Positive = 3
     lambda_ccl: Annotated[float, Field(ge=0)] = 0.2
     lambda_pcl: Annotated[float, Field(ge=0)] = 0.2

@@ -61,12 +61,14 @@ class ShowcaseCorpus:
         swap: bool = False,
         inputs: Inputs | None = None,
         joined: bool = False,
+        retrieve: Callable[[ShowcaseCorpus, pd.DataFrame], Mapping[str, Sequence[str]]] | None = None,
     ) -> ShowcaseDataset:
         """The samples of a split beside the user's true photos, or those that step 1 chose; with ``swap`` also ent(Y).
 
         ``inputs`` gives what a baseline reads beyond photos and history, by name and row. ``joined``: a share of the
         samples, ``settings.joined``, is of two visits of a user, with the photos and the texts of both, so that a
-        model meets sets of several photos which do not belong together, as those that step 1 chooses.
+        model meets sets of several photos which do not belong together, as those that step 1 chooses. ``retrieve``
+        gives ids of others' reviews that stand behind the history.
 
         Raises ``ValueError`` for an empty split, an empty text, or a review without chosen photos.
         """
@@ -85,6 +87,7 @@ class ShowcaseCorpus:
             self.settings,
             swapped=list(swapped.values()) if swap else None,
             extra=inputs(replace(self, history=history), reviews) if inputs else {},
+            context=retrieve(replace(self, history=history), reviews) if retrieve else None,
         )
 
     def _joined(

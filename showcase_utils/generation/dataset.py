@@ -63,7 +63,8 @@ class ShowcaseDataset(Dataset):
     ``history`` maps a review id to the ids of the same user's other reviews, whose features ``review_features`` has.
     ``swapped`` are the texts with replaced entities by row, empty where a text names none; one whose replacements are
     cut off with the rest of a long text counts as empty. ``extra`` are further inputs by name and row, lists of
-    numbers. An empty text has no labels: it can be written about, but not trained on.
+    numbers. ``context`` are ids of others' reviews by review id, whose features stand behind the history. An empty text
+    has no labels: it can be written about, but not trained on.
 
     A sample has at most ``settings.max_images`` photos, ``settings.history`` reviews, and ``settings.max_tokens``
     tokens of lower-cased text, the last of which is always the end token.
@@ -81,6 +82,7 @@ class ShowcaseDataset(Dataset):
         settings: Generation,
         swapped: Sequence[str] | None = None,
         extra: Mapping[str, Sequence[Any]] | None = None,
+        context: Mapping[str, Sequence[str]] | None = None,
     ):
         missing = {"review_id", "user_id", "business_id", "text", "image_ids"} - set(reviews.columns)
         if missing:
@@ -88,6 +90,8 @@ class ShowcaseDataset(Dataset):
         self.reviews = reviews.reset_index(drop=True)
         self.reviews["image_ids"] = [list(ids)[: settings.max_images] for ids in self.reviews["image_ids"]]
         past = [list(history[review])[: settings.history] for review in self.reviews["review_id"]]
+        if context is not None:
+            past = [[*own, *context[review]] for own, review in zip(past, self.reviews["review_id"], strict=True)]
         self.photos = FeatureTable.gather(photos, self.reviews["image_ids"], "photo")
         self.history = FeatureTable.gather(review_features, past, "review")
         self.texts = [text.lower() for text in self.reviews["text"]]

@@ -59,5 +59,5 @@ def telling_system(generation: Path, seed: int) -> str:
     from showcase_utils.generation.training import training_records
 
     records = [record for record in training_records(generation) if record["seed"] == seed]
-    seeing = [r for r in records if not SYSTEMS[r["system"]].baseline and SYSTEMS[r["system"]].modalities != "text"]
+    seeing = [record for record in records if SYSTEMS[record["system"]].tells]
     return min(seeing, key=lambda record: record["val_ce"])["system"] if seeing else ""

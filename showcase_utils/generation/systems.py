@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from transformers import PreTrainedModel
@@ -20,6 +21,7 @@ from showcase_utils.generation.captioner import start_from_captioner
 from showcase_utils.generation.corpus import ShowcaseCorpus
 from showcase_utils.generation.dataset import ShowcaseDataset
 from showcase_utils.generation.model import ShowcaseGenerator
+from showcase_utils.generation.retrieval import retrieve
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class System:
 
     ``pretrained``: starts from the captioner of the settings where they name one, as all rows around GPT-2 but one.
     ``target_attends``: the contrast reads a text through cross-attention, as in the paper; else the text alone.
+    ``retrieves``: reads training reviews of like photos and like users behind the history.
     """
 
     title: str
@@ -37,6 +40,12 @@ class System:
     baseline: type[Baseline] | type[Pepler] | None = None
     pretrained: bool = True
     target_attends: bool = True
+    retrieves: bool = False
+
+    @property
+    def tells(self) -> bool:
+        """Whether it can write for anybody about photos that are shown to it, without the corpus behind it."""
+        return not self.baseline and not self.retrieves and self.modalities != "text"
 
     @property
     def model_class(self) -> type[PreTrainedModel]:
@@ -81,7 +90,9 @@ class System:
         """The samples of a split with all that this system reads; ``swap``: with ent(Y), by default where CCL is."""
         swap = self.ccl if swap is None else swap
         inputs = self.baseline.inputs if self.baseline else None
-        return corpus.dataset(split, photos, swap, inputs, joined=split == "train" and corpus.settings.joined > 0)
+        found = partial(retrieve, most=corpus.settings.retrieved) if self.retrieves else None
+        joined = split == "train" and corpus.settings.joined > 0
+        return corpus.dataset(split, photos, swap, inputs, joined, found)
 
 
 SYSTEMS: dict[str, System] = {
@@ -100,6 +111,7 @@ SYSTEMS: dict[str, System] = {
     "ours_pc2l": System("Ours (PC²L)", ccl=True, pcl=True),
     "ours_pc2l_alone": System("Ours (PC²L, texts read alone)", ccl=True, pcl=True, target_attends=False),
     "ours_ce_scratch": System("Ours (CE, random cross-attention)", pretrained=False),
+    "ours_ce_rag": System("Ours (CE, with retrieved reviews)", retrieves=True),
 }
 
 

@@ -245,7 +245,7 @@ def test_unknown_and_unfinished_systems_are_named(corpus, tmp_path):
         load_system(tmp_path / "ours_ce-0")
 
 
-def test_the_registry_has_the_papers_ablation_and_our_two_deviations():
+def test_the_registry_has_the_papers_ablation_and_our_deviations():
     flags = {name: (system.modalities, system.ccl, system.pcl) for name, system in SYSTEMS.items() if "ours" in name}
     assert flags == {
         "ours_ce": ("both", False, False),
@@ -254,9 +254,11 @@ def test_the_registry_has_the_papers_ablation_and_our_two_deviations():
         "ours_pc2l": ("both", True, True),
         "ours_pc2l_alone": ("both", True, True),
         "ours_ce_scratch": ("both", False, False),
+        "ours_ce_rag": ("both", False, False),
     }
     assert [name for name, system in SYSTEMS.items() if not system.target_attends] == ["ours_pc2l_alone"]
     assert [name for name, system in SYSTEMS.items() if not system.pretrained] == ["ours_ce_scratch"]
+    assert [name for name, system in SYSTEMS.items() if system.retrieves] == ["ours_ce_rag"]
 
 
 def test_the_epoch_is_kept_by_cross_entropy_with_the_true_photos(corpus, tmp_path):
