@@ -14,6 +14,7 @@ from showcase_utils.statistics.resampling import group_weights, percentile_bound
 GROUPS = {"business": "business_id", "user": "user_id"}
 PAIRS = 4000  # of each kind, of which claim 2 is measured
 RESAMPLES = 1000
+CONFIDENCE = 0.95  # of the stage's tables; ``frames.load_diversity`` draws those of another anew
 PAIR_COLUMNS = ["kind", "group_a", "group_b", "image_a", "image_b", "same_review", "distance"]
 
 
@@ -58,8 +59,10 @@ def diversity_pairs(reviews: pd.DataFrame, photos: FeatureStore, pairs: int, see
     return table.assign(distance=distance.astype(np.float64))
 
 
-def diversity_means(pairs: pd.DataFrame, seed: int, resamples: int = RESAMPLES) -> pd.DataFrame:
-    """Mean distance per kind with its 95 % bootstrap interval, resampled by business or user.
+def diversity_means(
+    pairs: pd.DataFrame, seed: int, resamples: int = RESAMPLES, confidence: float = CONFIDENCE
+) -> pd.DataFrame:
+    """Mean distance per kind with its bootstrap interval, resampled by business or user.
 
     Columns: kind, pairs, mean, low, high.
     """
@@ -68,14 +71,16 @@ def diversity_means(pairs: pd.DataFrame, seed: int, resamples: int = RESAMPLES) 
     for name in GROUPS:
         for kind, means in _means(pairs, name, rng, resamples).items():
             distance = pairs.loc[pairs["kind"] == kind, "distance"]
-            rows.append((kind, len(distance), distance.mean(), *percentile_bounds(means)))
+            rows.append((kind, len(distance), distance.mean(), *percentile_bounds(means, confidence)))
     return pd.DataFrame(rows, columns=["kind", "pairs", "mean", "low", "high"])
 
 
-def diversity_differences(pairs: pd.DataFrame, seed: int, resamples: int = RESAMPLES) -> pd.DataFrame:
+def diversity_differences(
+    pairs: pd.DataFrame, seed: int, resamples: int = RESAMPLES, confidence: float = CONFIDENCE
+) -> pd.DataFrame:
     """Claim 2: photos differ more between than within, for businesses and for users.
 
-    Per grouping the difference of the means inter − intra with its 95 % bootstrap interval, the chance that an inter
+    Per grouping the difference of the means inter − intra with its bootstrap interval, the chance that an inter
     pair is farther apart than an intra pair, and whether the claim is reproduced: the interval lies above 0. All of it
     over pairs of ``any`` reviews, and over pairs of ``different`` reviews only: two photos of one visit share a table.
 
@@ -90,7 +95,7 @@ def diversity_differences(pairs: pd.DataFrame, seed: int, resamples: int = RESAM
                 continue
             means = _means(kept, name, rng, resamples)
             differences = means[f"inter {name}"] - means[f"intra {name}"]
-            low, high = percentile_bounds(differences)
+            low, high = percentile_bounds(differences, confidence)
             farther = mannwhitneyu(inter, intra).statistic / (len(inter) * len(intra))
             rows.append(
                 (name, reviews, inter.mean(), intra.mean(), inter.mean() - intra.mean(), low, high)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from showcase_utils.alignment.diversity import CONFIDENCE, diversity_differences, diversity_means
 from showcase_utils.artifacts import Stages
 from showcase_utils.data.frames import load_reviews
 
@@ -32,10 +33,11 @@ def load_scores(stages: Stages) -> pd.DataFrame:
 
 
 def load_diversity(stages: Stages) -> Diversity:
-    """Visual diversity as measured once, on ``diversity.PAIRS`` pairs of each kind."""
-    folder = stages.path("alignment")
-    return Diversity(
-        pd.read_parquet(folder / "diversity_pairs.parquet"),
-        pd.read_csv(folder / "diversity_means.csv"),
-        pd.read_csv(folder / "diversity_differences.csv"),
-    )
+    """Visual diversity as measured once, on ``diversity.PAIRS`` pairs of each kind; intervals as the settings want."""
+    folder, confidence = stages.path("alignment"), stages.settings.evaluation.confidence
+    pairs, kinds = pd.read_parquet(folder / "diversity_pairs.parquet"), (diversity_means, diversity_differences)
+    if confidence == CONFIDENCE:
+        tables = [pd.read_csv(folder / f"{kind.__name__}.csv") for kind in kinds]
+    else:
+        tables = [kind(pairs, stages.settings.seed, confidence=confidence) for kind in kinds]
+    return Diversity(pairs, *tables)

@@ -86,7 +86,7 @@ def evaluate(out: Path, given: Given, settings: Settings, progress: bool = True)
     _write_csv(out / "ladder.csv", ladder_table(scores, users, **options))
     per_sample.to_parquet(out / "per_sample.parquet", index=False)
 
-    found = selection_evidence(given.selection, settings) | distance_evidence(given.diversity, options["confidence"])
+    found = selection_evidence(given.selection, settings) | distance_evidence(given.diversity)
     found |= text_evidence(scores, users, **options)
     phi = given.grounding.phi
     if given.truth is not None:

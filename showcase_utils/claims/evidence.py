@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from showcase_utils.alignment.frames import Diversity
 from showcase_utils.alignment.phi import COSINE
@@ -74,18 +73,12 @@ def claim_one(scores: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def distance_evidence(diversity: Diversity, confidence: float = 0.95) -> dict[Key, Evidence]:
-    """Claim 2 from the stage ``alignment``, pairs of photos of different reviews.
-
-    Its intervals are of 95 %; for another confidence their error is taken as normal.
-    """
+def distance_evidence(diversity: Diversity) -> dict[Key, Evidence]:
+    """Claim 2 from the stage ``alignment``, pairs of photos of different reviews."""
     found = {}
     for row in diversity.differences[diversity.differences["reviews"] == REVIEWS].itertuples():
-        low, high, method = row.low, row.high, f"bootstrap over the photos of a {row.groups}"
-        if confidence != 0.95:
-            reach = float(norm.ppf(0.5 + confidence / 2)) * row.standard_error
-            low, high, method = row.difference - reach, row.difference + reach, f"{method}, taken as normal"
-        gap = Interval(float(row.difference), float(low), float(high), float(row.standard_error), method)
+        method = f"bootstrap over the photos of a {row.groups}"
+        gap = Interval(float(row.difference), float(row.low), float(row.high), float(row.standard_error), method)
         found[f"inter-{row.groups}", f"intra-{row.groups}", DISTANCE] = Evidence(row.inter, row.intra, gap)
     return found
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -92,6 +93,18 @@ def test_the_visual_diversity_is_measured_once_and_stored(trained: BuildContext)
             assert row[side] == pytest.approx(means[f"{side} {name}"])
         assert row["low"] < row["difference"] < row["high"]
         assert row["standard_error"] == pytest.approx((row["high"] - row["low"]) / 3.92, rel=0.15)
+
+
+def test_intervals_of_the_visual_diversity_follow_the_confidence(trained: BuildContext) -> None:
+    wide = load_diversity(trained)
+    for confidence, narrower in ((0.95 + 1e-12, 1.0), (0.5, 0.34)):
+        evaluation = trained.settings.evaluation.model_copy(update={"confidence": confidence})
+        settings = trained.settings.model_copy(update={"evaluation": evaluation})
+        found = load_diversity(dataclasses.replace(trained, settings=settings))
+        for table, other in ((found.means, wide.means), (found.differences, wide.differences)):
+            widths = (table["high"] - table["low"]) / (other["high"] - other["low"])
+            assert widths.to_numpy() == pytest.approx(narrower, abs=0.1 * (narrower < 1) + 1e-6)
+        assert found.differences["difference"].to_numpy() == pytest.approx(wide.differences["difference"].to_numpy())
 
 
 def test_the_same_seed_gives_the_same_bytes(
