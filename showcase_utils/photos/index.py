@@ -14,7 +14,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -31,24 +30,16 @@ JOURNAL_LINES = 20_000  # folded into the index at a time
 _SHARED = {status: status for status in STATUSES}
 
 
-def load_index(folder: Path | str) -> pd.DataFrame:
-    """The index of a store of photos: the columns of ``INDEX_SCHEMA``. Raises ``FileNotFoundError``.
-
-    Bytes, pixels and sha256 are those of the file in the store; ``note`` says if it was re-encoded, or what is wrong.
-    """
-    folder = Path(folder).expanduser()
-    if not has_index(folder):
-        raise FileNotFoundError(f"{folder}: no {INDEX}: `showcase download photos` makes one")
-    return read_index(folder).to_pandas()
-
-
 def has_index(folder: Path) -> bool:
     """Whether a folder is a store of photos."""
     return (folder / INDEX).is_file() or (folder / JOURNAL).is_file()
 
 
 def read_index(folder: Path, columns: Sequence[str] = INDEX_SCHEMA.names) -> pa.Table:
-    """Index and journal as one table, one row per photo; ``columns`` have ``image_id`` among them."""
+    """Index and journal as one table, one row per photo; ``columns`` have ``image_id`` among them.
+
+    Bytes, pixels and sha256 are those of the file in the store; ``note`` says if it was re-encoded, or what is wrong.
+    """
     schema = pa.schema([INDEX_SCHEMA.field(name) for name in columns])
     table = schema.empty_table()
     if (folder / INDEX).is_file():

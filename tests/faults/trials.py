@@ -29,10 +29,10 @@ from showcase_utils.config import Download, load_settings
 from showcase_utils.data.gest import read_reviews
 from showcase_utils.photos.addresses import Guard, RefusedAddress
 from showcase_utils.photos.fetching import fetch_photos
-from showcase_utils.photos.index import ADDRESS_SCHEMA, INDEX, load_index
+from showcase_utils.photos.index import ADDRESS_SCHEMA, INDEX
 from showcase_utils.photos.store import PhotoStore
 from showcase_utils.recipes import MANIFEST, TIMING
-from tests.photos.conftest import Server, status
+from tests.photos.conftest import Server, load_index, status
 
 SENTENCE = 3  # how a child ends that was stopped by an error which the command line tells in a sentence
 

@@ -11,8 +11,8 @@ from showcase_utils.config import load_settings
 from showcase_utils.data.gest import read_reviews
 from showcase_utils.importing.run import import_tables
 from showcase_utils.photos.folder import PhotoFolder
-from showcase_utils.photos.index import load_index
 from tests.importing.conftest import MAP, review
+from tests.photos.conftest import load_index
 
 
 def test_a_csv_becomes_the_published_file(shelf):

@@ -7,10 +7,17 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from showcase_utils.photos.index import read_index
 from tests.published_files import published  # noqa: F401
+
+
+def load_index(folder: Path) -> pd.DataFrame:
+    return read_index(folder).to_pandas()
 
 
 class Server:

@@ -26,8 +26,9 @@ from showcase_utils.photos.addresses import Guard, RefusedAddress, is_public
 from showcase_utils.photos.fetching import address, fetch_photos
 from showcase_utils.photos.files import check_photo
 from showcase_utils.photos.folder import PhotoFolder
-from showcase_utils.photos.index import ADDRESS_SCHEMA, load_index
+from showcase_utils.photos.index import ADDRESS_SCHEMA
 from showcase_utils.photos.store import PhotoStore
+from tests.photos.conftest import load_index
 
 
 def picture(form: str = "JPEG", mode: str = "RGB", size: tuple[int, int] = (16, 12), **options) -> bytes:
@@ -717,8 +718,3 @@ def test_a_picture_of_many_scans_or_pixels_costs_little():
     large = io.BytesIO()
     Image.new("1", (8000, 7000)).save(large, "PNG")
     assert check_photo(large.getvalue(), Download().max_pixels).status == "too large"
-
-
-def test_no_index_yet(tmp_path):
-    with pytest.raises(FileNotFoundError, match="showcase download"):
-        load_index(tmp_path)
