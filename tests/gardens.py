@@ -31,8 +31,11 @@ PRAISE = (
 )
 
 
-def plant(folder: Path, visits: int = 5, seed: int = 7) -> None:
-    """``reviews.csv`` (user, place, rating, comment, pictures) and ``photos/``, JPEGs and PNGs, in ``folder``."""
+def plant(folder: Path, visits: int = 5, seed: int = 7, script: str = "") -> None:
+    """``reviews.csv`` (user, place, rating, comment, pictures) and ``photos/``, JPEGs and PNGs, in ``folder``.
+
+    ``script`` stands before and behind every comment, and before every id but those of Vera and of Kew.
+    """
     draw = random.Random(seed)
     (folder / "photos").mkdir(parents=True)
     rows = []
@@ -45,7 +48,8 @@ def plant(folder: Path, visits: int = 5, seed: int = 7) -> None:
                 _paint(draw, COLOURS[thing]).save(folder / "photos" / name)
                 pictures.append(name)
             comment = " ".join(draw.choice(PRAISE).format(thing) for thing in things)
-            rows.append((visitor, place, draw.choice((4, 5, 5)), comment, "|".join(pictures)))
+            ids = (name if name in ("vera", "kew") else f"{script}{name}" for name in (visitor, place))
+            rows.append((*ids, draw.choice((4, 5, 5)), f"{script} {comment} {script}".strip(), "|".join(pictures)))
     draw.shuffle(rows)
     with (folder / "reviews.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)

@@ -1,5 +1,6 @@
-"""README's section on one's own data, walked line by line on gardens and museums."""
+"""README's section on one's own data, walked line by line on gardens and museums whose visitors write scripts."""
 
+import asyncio
 import json
 import os
 import re
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from showcase_utils.config import load_settings
+from showcase_utils.pipeline import NOTEBOOKS
+from tests.faults.browser import CHROMIUM, SVG, runs_a_script_of_the_data
 from tests.gardens import plant
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -23,7 +26,7 @@ PROFILE = re.search(r"```yaml\n(.*?)```", SECTION, re.S)[1]
 def walk(tmp_path_factory):
     """A folder as a reader has it, and what runs a line of README in it."""
     folder = tmp_path_factory.mktemp("walk")
-    plant(folder)
+    plant(folder, script=SVG)
     environment = os.environ | {"SHOWCASE_ARTIFACTS": str(folder / "artifacts"), "OMP_NUM_THREADS": "1"}
     environment |= {"HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "ignore"}
 
@@ -52,6 +55,9 @@ def test_from_a_csv_to_features(walk):
     assert "reviews.csv" in said and (walk.folder / "gardens" / "image_review_all.json").is_file()
     written = load_settings(walk.folder / "gardens" / "gardens.yaml")
     (walk.folder / "gardens" / "gardens.yaml").write_text(PROFILE, encoding="utf-8")
+    row = {"user_id": SVG, "business_id": SVG, "rating": SVG, "review_text": SVG, "pics": []}  # shown as rejected
+    with (walk.folder / "gardens" / "image_review_all.json").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
     ours = load_settings(walk.folder / "gardens" / "gardens.yaml")
     assert written.data == ours.data and written.selection == ours.selection
     checked = walk(COMMANDS[1])
@@ -73,3 +79,26 @@ def test_from_features_to_a_gallery(walk):
     walk(COMMANDS[4])
     gallery = (walk.folder / "gallery.html").read_text(encoding="utf-8")
     assert gallery.count('<article class="showcase"') >= 2 and "http://" not in gallery and "https://" not in gallery
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_no_notebook_runs_what_visitors_write(walk, tmp_path, name):
+    import nbformat
+    from nbconvert import HTMLExporter
+
+    asyncio.set_event_loop(asyncio.new_event_loop())  # nbconvert looks for one
+    path = walk.folder / "artifacts" / "gardens" / "notebooks" / f"{name}.ipynb"
+    page = HTMLExporter().from_notebook_node(nbformat.read(path, as_version=4))[0]
+    if name.startswith(("01", "04", "05", "06")):
+        assert "svg onload" in page, "the notebook shows none of what visitors write"
+    (tmp_path / "page.html").write_text(page, encoding="utf-8")
+    assert not runs_a_script_of_the_data(tmp_path / "page.html")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+@pytest.mark.parametrize("name", ["page", "vera", "gallery"])
+def test_no_page_does_either(walk, name):
+    assert not runs_a_script_of_the_data(walk.folder / f"{name}.html")
