@@ -87,6 +87,7 @@ def test_the_next_kernel_is_ready_before_its_notebook_and_none_is_left(house, mo
     assert set(psutil.Process().children()) <= before
 
 
+@pytest.mark.slow
 def test_a_failing_cell_is_shown_with_its_notebook(house):
     write(house, PARAMETERS, "dish = {}\ndish['sushi']")
     with pytest.raises(RunError) as error:
@@ -97,6 +98,7 @@ def test_a_failing_cell_is_shown_with_its_notebook(house):
     assert not (house / "artifacts" / "smoke" / "notebooks" / "01_data_filtering.ipynb").exists()
 
 
+@pytest.mark.slow
 def test_a_notebook_without_our_parameters_is_an_error(house):
     write(house, 'profile = "smoke"', MAKE_WORLD)
     with pytest.raises(RunError, match="no parameter artifacts, overrides"):
