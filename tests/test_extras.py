@@ -35,7 +35,7 @@ def test_the_sentence_names_purpose_library_and_extra():
         ("metrics.text", "metrics"),
         ("metrics.bertscore", "metrics"),
         ("plots.writer", "notebooks"),
-        ("serving.app", "serve"),
+        pytest.param("serving.app", "serve", marks=pytest.mark.slow),  # behind torch
     ],
 )
 def test_what_cannot_do_without_an_extra_says_so(module, name):

@@ -6,6 +6,7 @@ from torch.nn import functional as F
 from showcase_utils.generation.gpt2 import IGNORED
 
 DIM = 16
+MASKS = {"images": "image_mask", "history": "history_mask"}
 TEXTS = ["the ramen was great", "the tacos was cold and the sushi was great", "i loved my pho"]
 
 

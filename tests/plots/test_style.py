@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 from showcase_utils.plots.style import PALETTE, Drawing, drawable, look, measure, name_points, wrapped
 
@@ -50,6 +51,7 @@ def test_every_colour_is_seen_on_white():
     assert all(1.05 / (luminance(colour) + 0.05) > 2 for colour in PALETTE)
 
 
+@pytest.mark.slow
 def test_drawing_imports_neither_seaborn_nor_pyplot():
     code = "import sys; import showcase_utils.plots.gallery, showcase_utils.plots.claims\n"
     code += "print([name for name in ('seaborn', 'matplotlib.pyplot', 'torch', 'scipy.stats') if name in sys.modules])"

@@ -54,6 +54,7 @@ def test_losses_are_their_formulas(pools):
         torch.testing.assert_close(bpr_values[b], torch.stack(pairs).mean(), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_likelihood_rises_and_beats_a_model_that_knows_no_user(pools, trained):
     model, table = trained
     assert table["train_loss"].iloc[-1] < table["train_loss"].iloc[1] - 0.5
@@ -65,6 +66,7 @@ def test_the_likelihood_rises_and_beats_a_model_that_knows_no_user(pools, traine
     assert loss < mean_loss(model, dpp_loss, blind, rows) - 0.3
 
 
+@pytest.mark.slow
 def test_the_best_epoch_is_kept(pools, trained):
     model, table = trained
     assert table["best"].sum() == 1
@@ -82,6 +84,7 @@ def test_patience_ends_training(pools):
     assert len(table) - 1 - table["val_loss"].argmin() == 2 and len(table) < 31
 
 
+@pytest.mark.slow
 def test_set_kernels_stay_and_learned_ones_move(pools, trained):
     model, _ = train(pools, Selection(epochs=2, alpha=1.0, sigma=0.3, learn_kernel=False), "img", 0)
     assert model.alpha.item() == 1 and model.sigma.item() == pytest.approx(0.3)

@@ -28,6 +28,7 @@ def plain(show, root):
     return json.loads(json.dumps(show.to_dict()).replace(str(root), ""))
 
 
+@pytest.mark.slow
 def test_a_moved_bundle_explains_as_the_run_does(showcases, store, moved, monkeypatch):
     loaded = Showcases.load(str(moved))
     monkeypatch.setattr(Artifacts, "path", lambda self, stage: pytest.fail(f"asks for the stage {stage} of the run"))
