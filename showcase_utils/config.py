@@ -11,13 +11,16 @@ import difflib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from showcase_utils.sources import table_names
 
 PROFILES = Path(__file__).parent / "profiles"
 OWN_KEYS = {"profile", "source"}  # of ``Settings`` that are told by the profile's file alone
@@ -338,9 +341,12 @@ def load_settings(profile: str | Path, overrides: str | Sequence[str] | Mapping[
     tree["profile"] = path.stem
     tree["source"] = path.stem if path.parent == PROFILES else str(path)
     try:
-        return Settings.model_validate(tree)
+        settings = Settings.model_validate(tree)
     except ValidationError as error:
         raise SettingsError(_explain(error, str(profile))) from None
+    if wrong := _unknown_names(settings):
+        raise SettingsError(f"profile '{profile}': {'; '.join(wrong)}")
+    return settings
 
 
 def absolute_overrides(overrides: Sequence[str]) -> list[str]:
@@ -457,6 +463,37 @@ def _explain(error: ValidationError, profile: str) -> str:
         else:
             lines.append(f"{key} = {_short(repr(item['input']))}: {item['msg'][0].lower()}{item['msg'][1:]}")
     return f"profile '{profile}': " + "; ".join(lines)
+
+
+def _unknown_names(settings: Settings) -> list[str]:
+    """What is called by a name that there is not, with the names that there are: said before a run computes for hours.
+
+    A method of somebody's own, ``module:NAME``, has a name that its module alone knows.
+    """
+    systems = _names("showcase_utils.generation.systems", "SYSTEMS")
+    methods = _names("showcase_utils.selection.methods", "METHODS")
+    selection, generation = settings.selection, settings.generation
+    foreign = [name for name in selection.methods if ":" in name]
+    profiles = (*selection.profiles, "")
+    asked: list[tuple[str, Iterable[str], Sequence[str]]] = [
+        ("selection.methods", [name for name in selection.methods if name not in foreign], methods),
+        ("selection.shown_method", [] if foreign else [selection.shown_method], selection.methods),
+        ("selection.shown_profile", [selection.shown_profile], profiles),
+        ("generation.systems", generation.systems, systems),
+        ("generation.lrs", generation.lrs, systems),
+        ("telling.system", [settings.telling.system], (*generation.systems, "")),
+    ]
+    return [
+        f"{key}: no '{name}': there are {', '.join(filter(None, known))}"
+        for key, names, known in asked
+        for name in names
+        if name not in known
+    ]
+
+
+def _names(module: str, table: str) -> Sequence[str]:
+    """The names in a table; from its source where it is not imported, which would take seconds."""
+    return tuple(getattr(sys.modules.get(module), table, ())) or table_names(module, table)
 
 
 def _known_keys() -> list[str]:

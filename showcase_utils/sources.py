@@ -50,6 +50,24 @@ def imported_modules(source: str) -> list[str]:
 
 
 @cache
+def table_names(module: str, table: str) -> tuple[str, ...]:
+    """The names in a table of ours, a dict that ``module`` writes out: keys, or the names that its rows begin with.
+
+    Raises ``KeyError`` where there is no such table.
+    """
+    path = _path(module)
+    for node in ast.parse(path.read_text(encoding="utf-8")).body if path else ():
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+            continue
+        if table not in map(ast.unparse, node.targets if isinstance(node, ast.Assign) else [node.target]):
+            continue
+        calls = [call for call in ast.walk(node.value) if isinstance(call, ast.Call)]
+        first = node.value.keys if isinstance(node.value, ast.Dict) else [call.args[0] for call in calls if call.args]
+        return tuple(value.value for value in first if isinstance(value, ast.Constant))
+    raise KeyError(f"no table {table} in {module}")
+
+
+@cache
 def _read(path: Path) -> tuple[str, tuple[str, ...]]:
     text = path.read_text(encoding="utf-8")
     nodes = list(ast.walk(ast.parse(text)))

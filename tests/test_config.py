@@ -1,9 +1,12 @@
 import json
+import subprocess
+import sys
 
 import pytest
 import yaml
 
 from showcase_utils.config import Settings, SettingsError, absolute_overrides, load_settings, profile_names
+from showcase_utils.sources import table_names
 
 
 def test_shipped_profiles_load():
@@ -42,6 +45,12 @@ def test_overrides_in_every_form(overrides):
         (["generation.systems=[]"], ["generation.systems", "at least 1 item"]),
         (["generation.lr=.inf"], ["generation.lr", "finite"]),
         (["generation.lrs={st: .inf}"], ["generation.lrs.st", "finite"]),
+        (["generation.systems=[ours_pcl2]"], ["generation.systems", "'ours_pcl2'", "ours_pc2l"]),
+        (["generation.lrs={stt: 0.1}"], ["generation.lrs", "'stt'", "st, "]),
+        (["selection.methods=[dpp,elvis]", "selection.shown_method=dpp"], ["selection.methods", "'elvis'", "bpr"]),
+        (["selection.methods=[random]"], ["selection.shown_method", "'metric_dpp'", "random"]),
+        (["selection.profiles=[img]", "selection.shown_profile=text"], ["selection.shown_profile", "'text'", "img"]),
+        (["telling.system=peter"], ["telling.system", "'peter'", "img_gpt2"]),
         (["selection.k=" + "[" * 5000], ["not valid YAML"]),
         (["selection.k=2020-99-99"], ["not valid YAML", "month"]),
     ],
@@ -50,6 +59,23 @@ def test_bad_overrides_name_the_key(overrides, words):
     with pytest.raises(SettingsError) as error:
         load_settings("demo", overrides)
     assert all(word in str(error.value) for word in words), str(error.value)
+
+
+def test_names_are_those_of_the_tables_and_cost_no_import():
+    from showcase_utils.generation.systems import SYSTEMS
+    from showcase_utils.selection.methods import METHODS
+
+    assert table_names("showcase_utils.generation.systems", "SYSTEMS") == tuple(SYSTEMS)
+    assert table_names("showcase_utils.selection.methods", "METHODS") == tuple(METHODS)
+    with pytest.raises(KeyError, match="no table OTHERS"):
+        table_names("showcase_utils.selection.methods", "OTHERS")
+    program = "import sys\nfrom showcase_utils.config import load_settings\nload_settings('gest')\n"
+    subprocess.run([sys.executable, "-c", program + "assert 'torch' not in sys.modules"], check=True)
+
+
+def test_a_method_of_ones_own_may_be_shown_by_the_name_that_its_module_gives_it():
+    own = ["selection.methods=[random,pictured:CENTRE]", "selection.shown_method=centre"]
+    assert load_settings("demo", own).selection.shown_method == "centre"
 
 
 def test_a_message_is_short_whatever_the_value_is():
