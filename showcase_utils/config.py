@@ -175,6 +175,9 @@ class Generation(Section):
         0, description="0: the decoder trains in full; else LoRA: extra `lora`"
     )
     lora_alpha: Positive = Field(32, description="LoRA's changes are scaled by this over the rank")
+    fusion: Literal["prefix", "gated"] = Field(
+        "prefix", description="how H enters a decoder without cross-attention: all but GPT-2, and that with LoRA"
+    )
     systems: tuple[str, ...] = Field(
         ("st", "r2gen", "ref2seq", "peter", "text_gpt2", "img_gpt2", "ours_ce", "ours_ccl", "ours_pcl", "ours_pc2l"),
         min_length=1,
@@ -193,7 +196,7 @@ class Generation(Section):
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     gradient_checkpointing: Annotated[bool, Speed()] = Field(
-        False, description="computes layers twice instead of keeping them: less memory, a third more time"
+        False, description="computes layers twice instead of keeping them: less memory, more time; not with `gated`"
     )
     compile: bool = Field(False, description="torch.compile; wants a C++ compiler, and pays in long trainings only")
     max_tokens: Positive = 64

@@ -43,6 +43,8 @@ def start_from_captioner(settings: Generation, photos: FeatureMap, **shapes: Any
         f"generation.encoder_layers, for it has {config.encoder_layers}": config.encoder_layers
         != settings.encoder_layers,
         f"generation.lora_rank, for it has {config.lora_rank}": config.lora_rank != settings.lora_rank,
+        f"generation.fusion, for it has '{'gated' if config.gated else 'prefix'}'": (config.prefix or config.gated)
+        and config.gated != (settings.fusion == "gated"),
         f"generation.max_tokens, for it has {config.decoder.max_position_embeddings} positions": (
             config.decoder.max_position_embeddings < settings.max_tokens
         ),

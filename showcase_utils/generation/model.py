@@ -3,7 +3,7 @@
     Z^V = W^V v,  Z^R = W^R r,  [H^V; H^R] = MMA([Z^V; Z^R]),  y_t ~ GPT-2(y_<t, [H^V; H^R])
 
 Photos and reviews enter as CLIP features. Both are sets: no positions are added, only a modality's embedding. In place
-of GPT-2 stands any causal language model, which reads H as a prefix (``prefix.py``).
+of GPT-2 stands any causal language model, which reads H as a prefix or in gated blocks (``prefix.py``, ``gated.py``).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from transformers import (
     MODEL_FOR_CAUSAL_LM_MAPPING,
     AutoConfig,
     AutoModelForCausalLM,
+    EncoderDecoderCache,
     GenerationConfig,
     GenerationMixin,
     PreTrainedModel,
@@ -28,6 +29,7 @@ from transformers.models.gpt2.configuration_gpt2 import GPT2Config
 
 from showcase_utils.generation.card import generator_card
 from showcase_utils.generation.encoder import Encoded, MultiModalEncoder, masked_mean
+from showcase_utils.generation.gated import GatedCrossAttention, Gates
 from showcase_utils.generation.gpt2 import (
     DROPOUT,
     IGNORED,
@@ -39,6 +41,7 @@ from showcase_utils.generation.gpt2 import (
 from showcase_utils.generation.prefix import Prefix, add_adapters, check_decoder, checkpoint_names, train_adapters
 from showcase_utils.generation.shapes import ShowcaseConfig, ShowcaseOutput
 from showcase_utils.names import refuse_mistyped, refuse_unknown
+from showcase_utils.weights import check_finite
 
 INPUTS = (
     "images",
@@ -74,6 +77,11 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
         dtype = torch.get_default_dtype()  # as all around it, whatever the checkpoint had
         self.decoder = AutoModelForCausalLM.from_config(decoder, dtype=dtype, trust_remote_code=False)
         self.prefix = self._make_prefix(config) if config.prefix else None
+        self.gates = None
+        if config.gated:
+            self.gates = Gates(size, decoder.num_attention_heads, decoder.num_hidden_layers)
+            self.gates.attach(self.decoder)
+            self.supports_gradient_checkpointing = False  # a layer that is computed again would read nothing
         # φ: only those the losses use, for a parameter without gradient stops distributed training
         used = {"visual": config.contrast_visual, "history": config.contrast_history}
         used["target"] = config.contrast_visual or config.contrast_history
@@ -114,6 +122,8 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         super()._init_weights(module)
+        if isinstance(module, GatedCrossAttention):
+            init.zeros_(module.gates)
         if isinstance(module, MultiModalEncoder):
             for projection in module.projection.values():
                 # CLIP features are unit vectors: the entries of Z then have unit variance, as a residual stream needs
@@ -122,14 +132,20 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
             init.normal_(module.missing, std=self.config.initializer_range)
 
     @classmethod
-    def from_decoder(cls, decoder: str | os.PathLike, max_tokens: int = 64, **shapes: Any) -> Self:
+    def from_decoder(
+        cls,
+        decoder: str | os.PathLike,
+        max_tokens: int = 64,
+        fusion: Literal["prefix", "gated"] = "prefix",
+        **shapes: Any,
+    ) -> Self:
         """A fresh model around a causal language model: ``embedded``, a hub name, a folder or a GGUF file.
 
         ``shapes`` are fields of ``ShowcaseConfig``. All weights of the checkpoint are taken; the encoder, φ, the
-        cross-attention or prefix, and adapters are new. H enters a GPT-2 by cross-attention, unless LoRA leaves it as
-        it is, and any other decoder as a prefix; with ``prefix=True`` all do. ``max_tokens`` bounds what ``generate``
-        writes. Start and end token are those of the checkpoint's tokenizer, which also writes the labels; its config
-        may name others.
+        cross-attention, prefix or gated blocks, and adapters are new. H enters a GPT-2 by cross-attention, unless LoRA
+        leaves it as it is, and any other decoder as ``fusion`` says; with ``prefix=True`` all do. ``max_tokens`` bounds
+        what ``generate`` writes. Start and end token are those of the checkpoint's tokenizer, which also writes the
+        labels; its config may name others.
 
         Raises ``ValueError`` when the checkpoint is no causal language model, has fewer positions than ``max_tokens``,
         or a tokenizer that does not fit it or has no end token; ``OSError`` when there is none.
@@ -154,6 +170,7 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
         start = eos if tokenizer.bos_token_id is None else tokenizer.bos_token_id
         is_gpt2 = isinstance(decoder_config, GPT2Config)
         prefix = shapes.pop("prefix", False) or not is_gpt2 or bool(shapes.get("lora_rank"))
+        gated = prefix and fusion == "gated"
         decoder_config.name_or_path = os.fspath(decoder)  # "embedded", not where it lies on this machine
         if is_gpt2:
             decoder_config.add_cross_attention = not prefix
@@ -162,13 +179,19 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
         decoder_config.eos_token_id = eos
         decoder_config.pad_token_id = None  # padding is a matter of masks and labels; no token stands for it
         config = cls.config_class(
-            decoder=decoder_config, prefix=prefix, eos_token_id=eos, decoder_start_token_id=start, **shapes
+            decoder=decoder_config,
+            prefix=prefix and not gated,
+            gated=gated,
+            eos_token_id=eos,
+            decoder_start_token_id=start,
+            **shapes,
         )
         model = cls(config)
         model._take_checkpoint()
         if model.prefix is not None:
             model.prefix.fit(model.decoder)
-            check_decoder(model.decoder, model.prefix)
+        if prefix:
+            check_decoder(model.decoder, model.prefix or Prefix())
         model.generation_config = GenerationConfig(
             max_new_tokens=max_tokens,
             eos_token_id=eos,
@@ -196,10 +219,11 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
             card.write_text(generator_card(self.config), encoding="utf-8")
 
     def _take_checkpoint(self) -> None:
-        """All weights of the checkpoint into the decoder; raises ``ValueError`` when they do not fit."""
+        """All weights of the checkpoint into the decoder; raises ``ValueError`` for ones that do not fit or are noise."""
         source = self.config.decoder.name_or_path
         with quietly():
             plain = AutoModelForCausalLM.from_pretrained(**decoder_source(source), dtype=torch.float32)
+        check_finite(plain, f"decoder '{source}'")
         names = checkpoint_names(self.decoder)
         weights = {names.get(name, name): value for name, value in plain.state_dict().items()}
         fresh, alien = self.decoder.load_state_dict(weights, strict=False)
@@ -220,6 +244,7 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
         refuse_unknown(shapes, ShowcaseConfig.__annotations__, "from_captioner")
         with quietly():
             whole = cls.from_pretrained(folder)
+        check_finite(whole, f"captioner '{folder}'")
         config = copy.deepcopy(whole.config)
         config.update({"modalities": modalities, "is_encoder_decoder": True, **shapes})
         model, weights = cls(config), whole.state_dict()
@@ -281,7 +306,7 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
     def _teacher_forced(self, labels: Tensor, encoded: Encoded | None) -> Tensor:
         """Hidden states (B, T, h) that predict ``labels``; what stands behind a text can't reach it (causal).
 
-        Without ``encoded`` the decoder reads the text alone, its cross-attention or prefix left out.
+        Without ``encoded`` the decoder reads the text alone, its cross-attention, prefix or gated blocks left out.
         """
         start = labels.new_full((len(labels), 1), self.config.decoder_start_token_id)
         inputs = torch.cat([start, labels[:, :-1]], dim=1)
@@ -290,6 +315,9 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
             sequence = self.prefix(self.decoder, inputs, encoded)
             states = self.decoder.base_model(**sequence, use_cache=False).last_hidden_state  # (B, m + T, h)
             return states[:, -inputs.shape[1] :]
+        if self.gates is not None:
+            with self.gates.reading(encoded):
+                return self.decoder.base_model(inputs, use_cache=False).last_hidden_state
         return self.decoder.base_model(
             inputs,
             encoder_hidden_states=None if encoded is None else encoded.last_hidden_state,
@@ -317,6 +345,12 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
             attentions = output.attentions and tuple(
                 weights[:, :, -inputs.shape[1] :, :places] for weights in output.attentions
             )
+        elif self.gates is not None:
+            weights: list[Tensor] | None = [] if output_attentions else None
+            own = cache.self_attention_cache if isinstance(cache, EncoderDecoderCache) else cache
+            with self.gates.reading(encoded, weights):
+                output = self.decoder(inputs, past_key_values=own, use_cache=use_cache, logits_to_keep=logits_to_keep)
+            attentions = weights and tuple(weights)
         else:
             output = self.decoder(
                 inputs,

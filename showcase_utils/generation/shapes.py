@@ -16,8 +16,9 @@ from showcase_utils.generation.encoder import Encoded
 class ShowcaseConfig(PreTrainedConfig):
     """Shapes of a ShowcaseGenerator; ``decoder`` is the whole configuration of its language model.
 
-    ``prefix``: H enters as a prefix, not by cross-attention. ``lora_rank``: 0, or the decoder is the checkpoint that
-    ``decoder.name_or_path`` names, its weights are not saved again, and LoRA of that rank is what trains.
+    ``prefix``: H enters as a prefix, not by cross-attention; ``gated``: by gated blocks between the layers.
+    ``lora_rank``: 0, or the decoder is the checkpoint that ``decoder.name_or_path`` names, its weights are not saved
+    again, and LoRA of that rank is what trains.
     """
 
     model_type = "showcase"
@@ -25,6 +26,7 @@ class ShowcaseConfig(PreTrainedConfig):
 
     decoder: PreTrainedConfig | dict | None = None
     prefix: bool = False
+    gated: bool = False
     lora_rank: int = 0
     lora_alpha: int = 32
     feature_dim: int = 512

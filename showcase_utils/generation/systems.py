@@ -71,6 +71,7 @@ class System:
             encoder_layers=settings.encoder_layers,
             lora_rank=settings.lora_rank,
             lora_alpha=settings.lora_alpha,
+            fusion=settings.fusion,
             **shapes,
         )
 

@@ -75,13 +75,14 @@ class Pepler(ShowcaseGenerator):
     def from_corpus(cls, corpus: ShowcaseCorpus) -> Pepler:
         """A fresh model around the settings' decoder."""
         settings = corpus.settings
+        counts: dict[str, Any] = identity_shapes(corpus)
         return cls.from_decoder(
             settings.decoder,
             max_tokens=settings.max_tokens,
             prefix=True,
             lora_rank=settings.lora_rank,
             lora_alpha=settings.lora_alpha,
-            **identity_shapes(corpus),
+            **counts,
         )
 
     def forward(  # type: ignore[override]  # by name, as Trainer and generate call it
