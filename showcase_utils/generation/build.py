@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 from accelerate.utils import broadcast_object_list
-from joblib import Parallel, cpu_count, delayed, parallel_config
+from joblib import cpu_count, delayed
 
 from showcase_utils.artifacts import STAGES, Artifacts, BuildContext
 from showcase_utils.config import Generation
@@ -16,7 +16,7 @@ from showcase_utils.generation.corpus import ShowcaseCorpus, open_corpus
 from showcase_utils.generation.systems import find_system
 from showcase_utils.generation.trainer import current_process
 from showcase_utils.generation.training import train_system
-from showcase_utils.progress import progress_bar
+from showcase_utils.parallel import jobs_on, side_by_side
 
 SWAPPED = "swapped.parquet"
 
@@ -47,12 +47,10 @@ def train_systems(out: Path, corpus: ShowcaseCorpus, device: str = "auto", progr
         for name, seed in runs:
             train_system(out, name, corpus, seed, device, progress)
         return
-    with parallel_config("loky", n_jobs=jobs, inner_max_num_threads=max(1, cpu_count() // jobs)):
-        # the costliest systems stand last: begun first, they leave no core waiting for them at the end
-        each = (delayed(train_system)(out, name, corpus, seed, device, progress=False) for name, seed in reversed(runs))
-        done = Parallel(return_as="generator_unordered")(each)
-        for _ in progress_bar(done, desc="systems", total=len(runs), disable=not progress):
-            pass
+    # the costliest systems stand last: begun first, they leave no core waiting for them at the end
+    each = [delayed(train_system)(out, name, corpus, seed, device, progress=False) for name, seed in reversed(runs)]
+    for _ in side_by_side(each, jobs, "systems", progress, max(1, cpu_count() // jobs), ordered=False):
+        pass
 
 
 def _swapped(path: Path, corpus: ShowcaseCorpus, device: str) -> dict[str, str]:
@@ -70,9 +68,8 @@ def _swapped(path: Path, corpus: ShowcaseCorpus, device: str) -> dict[str, str]:
 
 def _jobs(settings: Generation, device: str, runs: int) -> int:
     """How many systems train at the same time: one on a GPU, and where several processes share each of them."""
-    if resolve_device(device).type != "cpu" or current_process(device).num_processes > 1:
-        return 1
-    return min(settings.jobs or cpu_count(), runs)
+    shared = current_process(device).num_processes > 1
+    return 1 if shared else jobs_on(resolve_device(device), settings.jobs, runs)
 
 
 def train_generation(store: Artifacts, progress: bool = True) -> Path | None:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from joblib import Parallel, cpu_count, delayed, parallel_config
+from joblib import delayed
 
 from showcase_utils.artifacts import BuildContext
 from showcase_utils.config import Selection
 from showcase_utils.devices import resolve_device, use_threads
-from showcase_utils.progress import progress_bar
+from showcase_utils.parallel import jobs_on, side_by_side
 from showcase_utils.selection.choosing import Choice, choose, first_picks
 from showcase_utils.selection.chosen import CHOSEN, shown_choice
 from showcase_utils.selection.curves import K_RANGE, k_curves, theta_curves
@@ -87,19 +87,15 @@ def train(
         method = methods[variant.name]
         if method.ranker.learns:
             wanted[model_folder(models, method, variant)] = method.ranker, variant.profile, variant.seed
-    jobs = min(settings.jobs or cpu_count(), len(wanted)) if torch.device(device).type == "cpu" else 1
-    with parallel_config("loky", n_jobs=max(jobs, 1), inner_max_num_threads=1):
-        work = (
-            delayed(ranker.train)(folder, pools, settings, profile, seed, device)
-            for folder, (ranker, profile, seed) in wanted.items()
-        )
-        done = Parallel(return_as="generator")(work)
-        tables = [
-            table.assign(objective=ranker.key, profile=profile, seed=seed)
-            for table, (ranker, profile, seed) in zip(
-                progress_bar(done, desc="models", total=len(wanted), disable=not progress), wanted.values(), strict=True
-            )
-        ]
+    work = [
+        delayed(ranker.train)(folder, pools, settings, profile, seed, device)
+        for folder, (ranker, profile, seed) in wanted.items()
+    ]
+    done = side_by_side(work, jobs_on(device, settings.jobs, len(work)), "models", progress)
+    tables = [
+        table.assign(objective=ranker.key, profile=profile, seed=seed)
+        for table, (ranker, profile, seed) in zip(done, wanted.values(), strict=True)
+    ]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["objective", "profile", "seed"])
 
 
