@@ -23,7 +23,7 @@ from showcase_utils.alignment.phi import Phi
 from showcase_utils.config import Telling
 from showcase_utils.data.sentences import split_sentences
 from showcase_utils.generation.quotes import Quotes
-from showcase_utils.generation.tone import Tone, manner
+from showcase_utils.generation.tone import Tone, manner, speaks_of_company
 
 if TYPE_CHECKING:  # a second to import, which quotes alone do not need
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -192,6 +192,8 @@ class Teller:
         free = np.array([text in offered for text in pool.texts], dtype=bool)
         if settings.tone:
             free &= pool.tone >= self._coolest
+        if not settings.company:
+            free &= ~np.array([speaks_of_company(text) for text in pool.texts], dtype=bool)
         value = np.log(np.maximum(pool.support, 1e-6)) + settings.manner * pool.manner  # (k, n)
         value += settings.nearness * _nearness(pool, candidates) + settings.agreement * _agreement(pool, candidates)
         value += settings.variety * pool.chance

@@ -6,17 +6,20 @@ from the paper's greedy line to what the product tells (``LADDER``), each of whi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from joblib import delayed
 
 from showcase_utils.alignment.frames import load_scores
 from showcase_utils.alignment.phi import load_phi
 from showcase_utils.artifacts import BuildContext
 from showcase_utils.config import Telling
 from showcase_utils.data.frames import load_images, load_s1
+from showcase_utils.devices import resolve_device
 from showcase_utils.encoding.clip import load_clip
 from showcase_utils.encoding.features import load_sentences, open_features
 from showcase_utils.generation.baselines.floors import FLOORS, floor_texts
@@ -31,6 +34,7 @@ from showcase_utils.generation.telling import Request, Teller, text_of
 from showcase_utils.generation.tone import Tone
 from showcase_utils.generation.training import load_system
 from showcase_utils.generation.vlm import vlm_texts
+from showcase_utils.parallel import jobs_on, side_by_side
 
 TEXTS, TOLD = "texts.parquet", "told.parquet"
 # Each step takes over more of the section ``telling``: title, keys.
@@ -39,7 +43,7 @@ LADDER: dict[str, tuple[str, tuple[str, ...]]] = {
     "told_each_photo": ("… also beside each photo alone", ("each_photo",)),
     "told_agreed": ("… what the drafts agree on", ("agreement",)),
     "told_retrieved": ("… and quotes of training reviews", ("writers", "quotes_first", "quotes", "stars", "nearness")),
-    "told_kind": ("… kind ones only", ("tone",)),
+    "told_kind": ("… kind ones, of nobody's company", ("tone", "company")),
     "told_manner": ("… in the user's manner", ("manner", "variety")),
 }
 PLAIN = {
@@ -49,6 +53,7 @@ PLAIN = {
     "nearness": 0.0,
     "agreement": 0.0,
     "tone": 0.0,
+    "company": True,
     "manner": 0.0,
     "variety": 0.0,
 }
@@ -56,54 +61,87 @@ PLAIN = {
 
 def build_texts(context: BuildContext) -> None:
     """Write ``texts.parquet``, ``told.parquet``, and what a teller needs: ``quotes.parquet`` and ``tone.parquet``."""
-    settings, corpus = context.settings, open_corpus(context)
-    write_all_texts(context.out, context.path("generation"), corpus, settings.device, context.progress)
+    out, settings, corpus = context.out, context.settings, open_corpus(context)
     _prepare_teller(context)
-    clip = load_clip(settings.encoding, settings.device)
-    open_features(context).photos.check(clip.fingerprint)
-    parts, told = [pd.read_parquet(context.out / TEXTS)], []
+    seeds = [settings.seed + seed for seed in settings.generation.seeds]
+    told = [out / f".told-{seed}.parquet" for seed in seeds]
+    # what the product tells takes longest: begun first, it leaves no core waiting at the end
+    telling = [delayed(_tell)(context, corpus, seed, part) for seed, part in zip(seeds, told, strict=True)]
+    write_all_texts(out, context.path("generation"), corpus, settings.device, context.progress, telling)
+    parts = [pd.read_parquet(out / TEXTS)]
     if settings.telling.vlm:
         paths = load_images(context, ["image_id", "path"]).set_index("image_id")["path"]
         said = vlm_texts(settings.telling.vlm, corpus, paths, settings.device, context.progress)
-        parts += [said.assign(seed=settings.seed + seed) for seed in settings.generation.seeds]
-    for seed in (settings.seed + seed for seed in settings.generation.seeds):
-        teller = read_teller(context, context.out, clip.encode_texts, seed)
-        for name, texts, sentences in tell_all(teller, corpus, seed):
-            parts.append(texts.assign(system=name))
-            told.append(sentences.assign(system=name))
-    pd.concat(told, ignore_index=True).to_parquet(context.out / TOLD, index=False)
-    pd.concat(parts, ignore_index=True).to_parquet(context.out / TEXTS, index=False)
+        parts += [said.assign(seed=seed) for seed in seeds]
+    parts += [pd.read_parquet(part.with_suffix(".texts")) for part in told]
+    pd.concat([pd.read_parquet(part) for part in told], ignore_index=True).to_parquet(out / TOLD, index=False)
+    pd.concat(parts, ignore_index=True).to_parquet(out / TEXTS, index=False)
+    for part in told:
+        part.unlink()
+        part.with_suffix(".texts").unlink()
 
 
 def write_all_texts(
-    out: Path, generation: Path, corpus: ShowcaseCorpus, device: str = "auto", progress: bool = True
+    out: Path,
+    generation: Path,
+    corpus: ShowcaseCorpus,
+    device: str = "auto",
+    progress: bool = True,
+    beside: Sequence[Any] = (),
 ) -> None:
     """Every system of ``corpus.settings.systems`` writes for the test split, greedily as in the paper, on every seed.
 
     ``generation`` is the folder of the trained systems. ``texts.parquet`` has system, seed, ids, the image_ids shown,
-    text and reference. Runs that an interrupted call has finished are kept. Raises ``FileNotFoundError`` for a system
-    that was not trained.
+    text and reference. Runs that an interrupted call has finished are kept. On a CPU several write at the same time
+    (``settings.jobs``), and with them ``beside``, other calls that joblib has ``delayed``. Raises
+    ``FileNotFoundError`` for a system that was not trained.
     """
-    parts = []
-    for seed in (corpus.seed + seed for seed in corpus.settings.seeds):
-        for name in (*FLOORS, *corpus.settings.systems):
-            part = out / f".{name}-{seed}.parquet"
-            parts.append(part)
-            if part.is_file():
-                continue
-            if name in FLOORS:
-                texts = floor_texts(name, corpus.dataset("train"), corpus.dataset("test", "chosen"), seed)
-            else:
-                folder = generation / f"{name}-{seed}"
-                model, own = load_system(folder), replace(corpus, tokenizer=load_tokenizer(folder))
-                dataset = find_system(name).dataset(own, "test", "chosen", swap=False)
-                texts = generate_texts(model, own.tokenizer, dataset, name, seed, device=device, progress=progress)
-            half = part.with_suffix(".new")
-            texts.to_parquet(half, index=False)
-            half.replace(part)
-    pd.concat([pd.read_parquet(part) for part in parts], ignore_index=True).to_parquet(out / TEXTS, index=False)
-    for part in parts:
+    names = (*FLOORS, *corpus.settings.systems)
+    seeds = [corpus.seed + seed for seed in corpus.settings.seeds]
+    runs = {out / f".{name}-{seed}.parquet": (name, seed) for seed in seeds for name in names}
+    tasks = [*beside, *(delayed(_write)(part, generation, corpus, *run, device) for part, run in runs.items())]
+    jobs = jobs_on(resolve_device(device), corpus.settings.jobs, len(tasks))
+    for _ in side_by_side(tasks, jobs, "texts", progress, ordered=False):
+        pass
+    pd.concat([pd.read_parquet(part) for part in runs], ignore_index=True).to_parquet(out / TEXTS, index=False)
+    for part in runs:
         part.unlink()
+
+
+def _write(part: Path, generation: Path, corpus: ShowcaseCorpus, name: str, seed: int, device: str) -> None:
+    """What one system or floor writes for the test split, greedily as in the paper, into the file ``part``."""
+    if part.is_file():
+        return
+    if name in FLOORS:
+        texts = floor_texts(name, corpus.dataset("train"), corpus.dataset("test", "chosen"), seed)
+    else:
+        folder = generation / f"{name}-{seed}"
+        model, own = load_system(folder), replace(corpus, tokenizer=load_tokenizer(folder))
+        dataset = find_system(name).dataset(own, "test", "chosen", swap=False)
+        texts = generate_texts(model, own.tokenizer, dataset, name, seed, device=device, progress=False)
+    _save(texts, part)
+
+
+def _tell(context: BuildContext, corpus: ShowcaseCorpus, seed: int, part: Path) -> None:
+    """What the steps of ``LADDER`` tell: the evidence into the file ``part``, the texts into one beside it."""
+    if part.is_file():
+        return
+    alone = context.settings.encoding.model_copy(update={"workers": 0})  # a process of joblib's can start no others
+    clip = load_clip(alone, context.settings.device)
+    open_features(context).photos.check(clip.fingerprint)
+    teller = read_teller(context, context.out, clip.encode_texts, seed)
+    steps = [
+        (texts.assign(system=name), told.assign(system=name)) for name, texts, told in tell_all(teller, corpus, seed)
+    ]
+    texts, told = zip(*steps, strict=True)
+    _save(pd.concat(texts, ignore_index=True), part.with_suffix(".texts"))
+    _save(pd.concat(told, ignore_index=True), part)
+
+
+def _save(frame: pd.DataFrame, path: Path) -> None:
+    half = path.with_suffix(".new")
+    frame.to_parquet(half, index=False)
+    half.replace(path)
 
 
 def tell_all(teller: Teller, corpus: ShowcaseCorpus, seed: int) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:

@@ -1,4 +1,4 @@
-"""How a sentence speaks: how kindly, learned from reviews and their stars, and how much in a user's manner."""
+"""How a sentence speaks: how kindly, learned from reviews and their stars, of whom, and how much in a user's manner."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ from numpy.typing import NDArray
 
 GLAD = 4  # stars from which on a review speaks for its place
 WORDS = re.compile(r"\b\w[\w'’]*\b")
+COMPANY = re.compile(
+    r"\b(?:my|our)\b(?:\s+\w+){0,2}\s+(?:(?:grand|step|room|class|team|work|soul|girl|boy)?-?"
+    r"(?:wife|husband|hubby|spouse|partner|fianc[eé]e?|friends?|mates?|bf|gf|mother|father|mom|mum|dad|parents?|"
+    r"sisters?|brothers?|siblings?|sons?|daughters?|kids?|child|children|baby|family|in-laws|cousins?|aunt|uncle|"
+    r"nieces?|nephews?|ma|pa|coworkers?|colleagues?|boss|buddy|buddies|date|guests?|crew))\b"
+)
 PHRASE, WEIGHT, BIAS = "phrase", "weight", ""
 
 
@@ -63,6 +69,11 @@ class Tone:
     def load(cls, path: str | Path) -> Tone:
         """What ``save`` wrote."""
         return cls(pd.read_parquet(path))
+
+
+def speaks_of_company(text: str) -> bool:
+    """Whether a sentence speaks of whom its writer came with, in English: people that another reader does not have."""
+    return COMPANY.search(text.lower()) is not None
 
 
 def manner(texts: Sequence[str], past: Sequence[str]) -> NDArray[np.float64]:

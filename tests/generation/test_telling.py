@@ -10,7 +10,7 @@ import torch
 from showcase_utils.config import Telling
 from showcase_utils.generation.quotes import Quotes
 from showcase_utils.generation.telling import ALL, Candidate, Pool, Request, Teller, text_of
-from showcase_utils.generation.tone import Tone
+from showcase_utils.generation.tone import Tone, speaks_of_company
 from tests.generation.conftest import DIM, Store
 
 EVEN = Tone(pd.DataFrame({"phrase": [""], "weight": [1.0]}))
@@ -111,6 +111,29 @@ def test_tone_shuts_out_and_manner_prefers():
     pool = _pool([[0.9, 0.8]], tone=np.array([-1.0, 2.0]), manner=np.array([0.0, 1.0]))
     assert _chosen(pool) == [("0", 0)] and _chosen(pool, tone=0.3) == [("1", 0)]
     assert _chosen(pool, manner=1.0) == [("1", 0)]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Honestly, my girlfriend couldn't stop eating the pork sandwich.", True),
+        ("our two kids loved the beer", True),
+        ("my dear old step-mother had the flan", True),
+        ("my favorite part was the neon room", False),
+        ("the churros for dessert, oh my.", False),
+        ("my friendly waiter brought the ramen", False),
+    ],
+)
+def test_the_writers_own_people_are_found(text, found):
+    assert speaks_of_company(text) is found
+
+
+def test_the_writers_own_people_are_left_out_unless_wanted():
+    pool = _pool([[0.9, 0.8]])
+    named = dataclasses.replace(pool, texts=["my wife had the ramen.", "the ramen was good."])
+    named = dataclasses.replace(named, candidates=[Candidate(text, "sample", ALL) for text in named.texts])
+    for company, expected in ((True, "my wife had the ramen."), (False, "the ramen was good.")):
+        assert text_of(_teller().choose(named, PLAIN.model_copy(update={"company": company}))) == expected
 
 
 def test_chance_is_the_users_own_and_decides_between_equals():

@@ -110,9 +110,15 @@ def test_the_stage_has_its_rows_for_every_seed(llava, corpus, tmp_path, monkeypa
     images = pd.Series(_photos(tmp_path / "photos", corpus, 0)).rename_axis("image_id").reset_index(name="path")
     others = pd.DataFrame({"system": ["floor_frequent"], "seed": [0], "text": ["the ramen was great"]})
     nothing = SimpleNamespace(photos=SimpleNamespace(check=lambda mark: None), fingerprint="", encode_texts=None)
+
+    def write(out, generation, corpus, device, progress, beside):
+        others.to_parquet(out / texts.TEXTS)
+        for call, arguments, options in beside:
+            call(*arguments, **options)
+
     for name, value in {
         "open_corpus": lambda stages: corpus,
-        "write_all_texts": lambda out, *rest: others.to_parquet(out / texts.TEXTS),
+        "write_all_texts": write,
         "_prepare_teller": lambda context: None,
         "load_clip": lambda *rest: nothing,
         "open_features": lambda stages: nothing,
