@@ -21,7 +21,7 @@ from showcase_utils.config import SettingsError, load_settings, profile_names
 from showcase_utils.extras import MissingExtra
 from showcase_utils.progress import PROGRESS, last_line
 from showcase_utils.sources import PACKAGE
-from showcase_utils.terminal import PlainConsole
+from showcase_utils.terminal import PlainConsole, visible_json
 
 console = PlainConsole()
 
@@ -163,8 +163,8 @@ def accept(
 
 @app.command()
 def explain(
-    user: Annotated[str, typer.Argument(help="A user id; none with --history or --photos.")] = "",
-    business: Annotated[str, typer.Argument(help="A business id; none with --candidates.")] = "",
+    user: Annotated[str, typer.Argument(help="A user's id or name; none with --history or --photos.")] = "",
+    business: Annotated[str, typer.Argument(help="A place's id or name; none with --candidates.")] = "",
     history: Annotated[
         Path | None, typer.Option("--history", help="What somebody wrote before: a text file, a review a line.")
     ] = None,
@@ -268,13 +268,31 @@ def explain(
     if html:
         html.write_text(showcase.to_html(), encoding="utf-8")
     if as_json:
-        print(json.dumps(showcase.to_dict(), indent=1, ensure_ascii=False))
+        print(visible_json(json.dumps(showcase.to_dict(), indent=1, ensure_ascii=False)))
         return
     console.print(showcase.text or "(no sentence is borne out by these photos)")
     for path, reason in zip(showcase.photos, showcase.reasons, strict=True):
         console.print(f"{path}\n    {reason.words}")
     if html:
         console.print(f"written to {html}")
+
+
+@app.command()
+def find(
+    words: Annotated[str, typer.Argument(help="Part of a name or id; none: the busiest.")] = "",
+    most: Annotated[int, typer.Option("--most", "-n", min=1, help="How many of each are printed.")] = 10,
+    profile: Profile = "demo",
+    overrides: Overrides = None,
+    artifacts: Root = "",
+) -> None:
+    """Find places and users of a run, by name or id: what `explain` takes."""
+    store = Artifacts(load_settings(profile, overrides or []), artifacts)
+    from showcase_utils.showcase.library import Library
+
+    for kind, table in Library(store).search(words).items():
+        console.print(f"{len(table):,} {kind}{', the busiest of them' if len(table) > most else ''}")
+        if len(table):
+            console.print(table.head(most).to_string(index=False))
 
 
 @app.command()

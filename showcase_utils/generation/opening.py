@@ -45,7 +45,11 @@ def read_teller(stages: Stages, texts: Path, encode: Encode, seed: int, system: 
         return (load_system(folder), load_tokenizer(folder)) if chosen else None
 
     if name and not (generation / f"{name}-{seed}").is_dir():
-        raise FileNotFoundError(f"no trained model in '{name}-{seed}': run notebook 04")
+        known = sorted(folder.name for folder in generation.glob("*-*") if folder.is_dir())
+        raise FileNotFoundError(
+            f"system '{name}' with seed {seed} was not trained: there are {', '.join(known)} (system-seed); "
+            "generation.systems and generation.seeds name what notebook 04 trains"
+        )
     quotes = Quotes.gather(pd.read_parquet(texts / QUOTES), features.photos, features.sentences)
     return Teller(load, quotes, Tone.load(texts / TONE), load_phi(stages), encode, settings)
 

@@ -66,8 +66,8 @@ class Showcases:
     def explain(self, user: str | Profile, place: str | Place, k: int | None = None, **options: object) -> Showcase:
         """The showcase of a place for a user: at most ``k`` photos, a text that speaks of them, the reasons for both.
 
-        ``user`` is an id or a ``Profile``, ``place`` an id or a ``Place``. A user of the data set is known by their
-        reviews of other places, as in training. ``options`` are those of ``Options``.
+        ``user`` is an id, a name that nobody else has, or a ``Profile``; ``place`` likewise, or a ``Place``. A user of
+        the data set is known by their reviews of other places, as in training. ``options`` are those of ``Options``.
 
         Raises ``KeyError`` for an unknown id, with the nearest ones, ``ValueError`` for photos that cannot be read or
         an option out of range, ``TypeError`` for an option that is none.
@@ -171,10 +171,10 @@ def _open(run: str | Path) -> Artifacts | Bundle:
         return Bundle(run)
     try:
         return Artifacts(load_settings(run))
-    except SettingsError:
+    except SettingsError as error:
         folder = Path(run).expanduser()
         if not folder.is_dir():
-            raise
+            raise SettingsError(f"{error}, or a folder that Showcases.save or `showcase export` wrote") from None
         if (folder / SETTINGS).is_file():
             return Bundle(folder)  # which says what is missing
         return Artifacts(load_settings("demo"), folder)

@@ -7,8 +7,11 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import pandas as pd
 
 from showcase_utils.alignment.frames import load_scores
 from showcase_utils.alignment.phi import load_phi
@@ -18,6 +21,7 @@ from showcase_utils.encoding.features import load_sentences, open_features
 from showcase_utils.photos.folder import usable_ids
 from showcase_utils.showcase.material import Item, Somebody, Somewhere
 
+TOGETHER = 4  # users of one place on a page before the next place
 KEPT = 2_000  # places that are remembered with the features of their photos
 NAMES = "names.json"  # beside the published file: {"businesses": {id: name}, "users": {id: name}}
 
@@ -73,24 +77,65 @@ class Library:
         texts = load_sentences(self.run).set_index("sentence_id")["text"]
         return dict(zip(best["image_id"], texts[best["sentence_id"]], strict=True))
 
+    @cached_property
+    def _ids_of(self) -> dict[str, dict[str, list[str]]]:
+        """By kind and name, regardless of case, the ids of those in GEST-s1 that are called so."""
+        found: dict[str, dict[str, list[str]]] = {}
+        for kind, known in (("users", self._of_user), ("businesses", self._of_place)):
+            by_name = found.setdefault(kind, defaultdict(list))
+            for key in known:
+                if name := self.names[kind].get(key):
+                    by_name[name.casefold()].append(key)
+        return found
+
     def place_name(self, business_id: str) -> str:
         """The name of a place, or its id where it has none."""
         return self.names["businesses"].get(business_id, business_id)
 
-    def _somewhere(self, business_id: str) -> Somewhere:
-        """A place with all its photos, by id; raises ``KeyError`` for one that is not in GEST-s1."""
-        self._check("business_id", business_id, self._of_place)
+    def _somewhere(self, business: str) -> Somewhere:
+        """A place with all its photos, by id or name; raises ``KeyError`` for one that is not in GEST-s1."""
+        business_id = self.place_id(business)
         shown = {image_id for visit in self._of_place[business_id] for image_id in visit.image_ids}
         ids = sorted(image_id for image_id in shown if image_id in self.paths)
         return Somewhere(business_id, self.place_name(business_id), self._photos(ids, business_id))
 
-    def somebody(self, user_id: str, business_id: str = "", limit: int = 10) -> Somebody:
+    def user_id(self, user: str) -> str:
+        """The id of a user, given by id or by a name that nobody else has; raises ``KeyError``."""
+        return self._identified("users", user, self._of_user)
+
+    def place_id(self, business: str) -> str:
+        """The id of a place, given by id or by a name that no other has; raises ``KeyError``."""
+        return self._identified("businesses", business, self._of_place)
+
+    def search(self, words: str = "") -> dict[str, pd.DataFrame]:
+        """The ``places`` and ``users`` whose name or id holds ``words``: id, name, reviews, photos; most reviews first.
+
+        ``users`` has also the split that each is in.
+        """
+        split = self.reviews.drop_duplicates("user_id").set_index("user_id")["split"]
+        tables = {}
+        for kind, column, groups in (
+            ("places", "businesses", self._of_place),
+            ("users", "users", self._of_user),
+        ):
+            rows = [
+                (key, self.names[column].get(key, ""), len(visits), sum(len(visit.image_ids) for visit in visits))
+                for key, visits in groups.items()
+            ]
+            table = pd.DataFrame(rows, columns=["id", "name", "reviews", "photos"])
+            if kind == "users":
+                table["split"] = split.reindex(table["id"]).to_numpy()
+            found = (table["name"] + "\n" + table["id"]).str.contains(words, case=False, regex=False)
+            tables[kind] = table[found].sort_values("reviews", ascending=False, kind="stable").reset_index(drop=True)
+        return tables
+
+    def somebody(self, user: str, business: str = "", limit: int = 10) -> Somebody:
         """A user by at most ``limit`` reviews of other places, and as many photos; raises ``KeyError`` for no user.
 
-        Where they reviewed ``business_id``, what they are known by is that review's history; else all they wrote
-        elsewhere.
+        Both are given by id or name. Where they reviewed ``business``, what they are known by is that review's
+        history; else all they wrote elsewhere.
         """
-        self._check("user_id", user_id, self._of_user)
+        user_id, business_id = self.user_id(user), self.place_id(business) if business else ""
         own = self._of_user[user_id]
         there = [visit.review_id for visit in own if visit.business_id == business_id]
         past = [visit for visit in own if visit.business_id != business_id]
@@ -110,18 +155,22 @@ class Library:
         return text, self._photos([i for i in visit.image_ids if i in self.paths], visit.business_id)
 
     def test_visits(self, most: int) -> list[tuple[str, str]]:
-        """Pairs of test users and places they went to, places with several of them first, so that they compare."""
+        """Pairs of test users and places they went to: ``TOGETHER`` users of a place, so that they compare.
+
+        Places with the most of them come first; what else a place has follows when all have been shown.
+        """
         visits = self.reviews[self.reviews["split"] == "test"].drop_duplicates(["user_id", "business_id"])
-        guests = visits["business_id"].map(visits["business_id"].value_counts())
-        order = visits.assign(guests=guests).sort_values(
-            ["guests", "business_id", "user_id"], ascending=[False, True, True]
+        visits = visits.sort_values(["business_id", "user_id"])
+        guests = visits.groupby("business_id")["user_id"]
+        order = visits.assign(turn=guests.cumcount() // TOGETHER, guests=guests.transform("size")).sort_values(
+            ["turn", "guests", "business_id"], ascending=[True, False, True], kind="stable"
         )
         return list(zip(order["user_id"], order["business_id"], strict=True))[:most]
 
-    def users_of(self, business_id: str) -> list[str]:
+    def users_of(self, business: str) -> list[str]:
         """The users who reviewed a place, in the order of the file; raises ``KeyError``."""
-        self._check("business_id", business_id, self._of_place)
-        return list(dict.fromkeys(visit.user_id for visit in self._of_place[business_id]))
+        visits = self._of_place[self.place_id(business)]
+        return list(dict.fromkeys(visit.user_id for visit in visits))
 
     def _photos(self, ids: Sequence[str], business_id: str) -> list[Item]:
         if not ids:
@@ -132,12 +181,20 @@ class Library:
             for image_id, features in zip(ids, self.features.photos[list(ids)], strict=True)
         ]
 
-    def _check(self, column: str, value: str, known: Mapping[str, Any]) -> None:
-        if value not in known:
-            near = difflib.get_close_matches(str(value), map(str, list(known)[:20000]), n=2, cutoff=0.3)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"one that is: {next(iter(known), '')}"
-            what = f"{column} {value} is not among the {len(known):,} of profile '{self.run.settings.profile}'"
-            raise KeyError(f"{what} (data/s1.parquet); {hint}")
+    def _identified(self, kind: str, given: str, known: Mapping[str, Any]) -> str:
+        if given in known:
+            return given
+        named = self._ids_of[kind].get(str(given).casefold(), [])
+        if len(named) == 1:
+            return named[0]
+        what = "user" if kind == "users" else "place"
+        if named:
+            raise KeyError(f"{len(named)} {kind} are called {given}: give the id of one, {', '.join(named[:5])}")
+        several = islice((*self.names[kind].values(), *known), 20_000)
+        near = difflib.get_close_matches(str(given), map(str, several), n=2, cutoff=0.3)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"one that is: {next(iter(known), '')}"
+        where = f"among the {len(known):,} {kind} of profile '{self.run.settings.profile}'"
+        raise KeyError(f"{what} {given} is not {where}; {hint}; `showcase find` lists them")
 
 
 def _by(visits: Iterable[Visit], column: str) -> dict[str, list[Visit]]:

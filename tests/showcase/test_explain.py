@@ -4,11 +4,13 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from showcase_utils.artifacts import StaleStage
 from showcase_utils.selection.showing import Showing
 from showcase_utils.showcase import Place, Profile, Showcases
+from showcase_utils.showcase.library import Library
 from showcase_utils.showcase.options import Options
 from showcase_utils.showcase.result import PastItem, words_of
 from tests.showcase.conftest import BUSINESSES, USERS, ClipByName, paint
@@ -166,10 +168,35 @@ def test_mistyped_arguments_name_what_was_meant(showcases):
 
 
 def test_unknown_ids_name_near_ones(showcases):
-    with pytest.raises(KeyError, match="user_id user9 is not among the 5 .*did you mean user"):
+    with pytest.raises(KeyError, match="user user9 is not among the 5 .*did you mean user.*showcase find"):
         showcases.explain("user9", "place1")
-    with pytest.raises(KeyError, match="business_id plce1 .*place1"):
+    with pytest.raises(KeyError, match="place plce1 .*place1"):
         showcases.explain("user0", "plce1")
+
+
+def test_a_name_that_one_has_is_as_good_as_an_id(showcases, monkeypatch):
+    names = {"businesses": {"place1": "Sesame & Salt"}, "users": {"user0": "Ann B.", "user1": "Eve", "user2": "eve"}}
+    library = Library(showcases.library.run)
+    monkeypatch.setitem(library.__dict__, "names", names)
+    assert library.somebody("ann b.", "SESAME & salt").id == "user0"
+    assert library.somewhere("Sesame & Salt").id == "place1"
+    assert library.users_of("Sesame & Salt") == library.users_of("place1")
+    with pytest.raises(KeyError, match="2 users are called Eve: give the id of one, user1, user2"):
+        library.somebody("Eve")
+    found = library.search("sesame")
+    assert found["places"]["id"].tolist() == ["place1"] and found["users"].empty
+    assert library.search("EVE")["users"]["id"].tolist() == ["user1", "user2"]
+    assert set(library.search()["places"]["id"]) == set(BUSINESSES)
+
+
+def test_a_page_shows_some_readers_of_each_place_before_more_of_any(showcases):
+    library = Library(showcases.library.run)
+    rows = (
+        [("a", f"u{n}", "test") for n in range(7)] + [("b", f"u{n}", "test") for n in range(5)] + [("c", "u9", "train")]
+    )
+    library.reviews = pd.DataFrame(rows, columns=["business_id", "user_id", "split"])
+    assert [place for _, place in library.test_visits(100)] == ["a"] * 4 + ["b"] * 4 + ["a"] * 3 + ["b"]
+    assert library.test_visits(2) == [("u0", "a"), ("u1", "a")]
 
 
 def test_photos_that_cannot_be_read_are_all_named(showcases, folder):
@@ -240,9 +267,9 @@ def test_what_is_shown_is_what_the_selection_stage_would_choose(showcases, store
 def test_missing_stages_and_systems_are_named(store, tmp_path):
     with pytest.raises(StaleStage, match="01_data_filtering"):
         Showcases.load(tmp_path)
-    with pytest.raises(FileNotFoundError, match="peter-0"):
+    with pytest.raises(FileNotFoundError, match="system 'peter' with seed 0 was not trained: there are .*ours_pc2l-0"):
         Showcases.load(store, system="peter")
-    with pytest.raises(ValueError, match="no profile 'nope'"):
+    with pytest.raises(ValueError, match="no profile 'nope'.*or a folder that Showcases.save"):
         Showcases.load("nope")
 
 
