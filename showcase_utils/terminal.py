@@ -16,6 +16,11 @@ def visible(text: str) -> str:
     return _ORDERS.sub(lambda found: repr(found[0])[1:-1], text)
 
 
+def visible_json(text: str) -> str:
+    """JSON with the same characters as escapes of JSON, which mean what they meant: they stand in strings alone."""
+    return _ORDERS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 class PlainConsole(Console):
     """Prints every string as it is, in tables too. ``rich.text.Text`` is for colours of ours."""
 

@@ -1,4 +1,5 @@
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 from showcase_utils import __version__, cli
 from showcase_utils.artifacts import Artifacts
 from showcase_utils.cli import app
-from showcase_utils.terminal import PlainConsole
+from showcase_utils.terminal import PlainConsole, visible_json
 
 
 @pytest.fixture
@@ -108,6 +109,13 @@ def test_unknown_benchmark(invoke):
     result = invoke("bench", "speed")
     assert result.exit_code == 1
     assert "no benchmark 'speed'" in result.stderr
+
+
+def test_json_gives_a_terminal_no_orders_and_a_program_every_letter():
+    text = "plain \x1b[2J \x7f \x9b2J \u202e é\n"
+    shown = visible_json(json.dumps([text], indent=1, ensure_ascii=False))
+    assert json.loads(shown) == [text]
+    assert shown.isascii() is False and not {"\x1b", "\x7f", "\x9b", "\u202e"} & set(shown)
 
 
 def test_version(invoke):

@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from showcase_utils.alignment.phi import AlignmentClassifier, read_phi
 from showcase_utils.config import Encoding, Generation
 from showcase_utils.encoding.clip import load_clip
 from showcase_utils.generation.gpt2 import load_tokenizer
@@ -62,6 +63,27 @@ def test_noise_in_weights_is_an_error(tmp_path):
     save_file(weights, folder / "open_clip_model.safetensors")
     with pytest.raises(ValueError, match="not finite"):
         load_clip(Encoding(model=f"local-dir:{folder}", workers=0), "cpu")
+
+
+def noise_in(path):
+    weights = load_file(path)
+    name = max(weights, key=lambda name: weights[name].numel())
+    weights[name] = weights[name].clone().fill_(float("nan"))
+    save_file(weights, path, metadata={"format": "pt"})
+
+
+def test_noise_in_ones_own_decoder_is_an_error(tmp_path):
+    folder = shutil.copytree(BACKBONES / "gpt2", tmp_path / "gpt2")
+    noise_in(folder / "model.safetensors")
+    with pytest.raises(ValueError, match=r"decoder .*not finite"):
+        from_decoder(folder)
+
+
+def test_noise_in_a_trained_phi_is_an_error(tmp_path):
+    AlignmentClassifier(8).save(tmp_path)
+    noise_in(tmp_path / "phi.safetensors")
+    with pytest.raises(ValueError, match=r"Φ of .*not finite"):
+        read_phi(tmp_path)
 
 
 def test_a_sound_model_passes():

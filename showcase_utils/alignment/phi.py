@@ -26,6 +26,7 @@ from torch.nn import functional as F
 from showcase_utils.artifacts import Stages
 from showcase_utils.config import Alignment
 from showcase_utils.recipes import write_json
+from showcase_utils.weights import check_finite
 
 WEIGHTS, FACTS = "phi.safetensors", "phi.json"
 COSINE = "CLIP cosine"
@@ -59,7 +60,7 @@ def load_phi(stages: Stages) -> Phi:
 
 
 def read_phi(folder: str | Path, fingerprint: str | None = None) -> Phi:
-    """The Φ in ``folder``. Raises ``ValueError`` if there is none, or if it takes another CLIP's features."""
+    """The Φ in ``folder``. Raises ``ValueError`` for none, one of another CLIP's features, or noise."""
     folder = Path(folder)
     facts = json.loads((folder / FACTS).read_text(encoding="utf-8")) if (folder / FACTS).is_file() else None
     if facts is None or facts["variant"] != COSINE and not (folder / WEIGHTS).is_file():
@@ -73,6 +74,7 @@ def read_phi(folder: str | Path, fingerprint: str | None = None) -> Phi:
         return CosinePhi(facts["threshold"], facts["fingerprint"])
     model = AlignmentClassifier(facts["dim"], facts["hidden"], facts["product"])
     model.load_state_dict(load_file(folder / WEIGHTS))
+    check_finite(model, f"Φ of {folder.name}")
     model.threshold, model.fingerprint = facts["threshold"], facts["fingerprint"]
     return model.eval()
 

@@ -219,7 +219,7 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
             card.write_text(generator_card(self.config), encoding="utf-8")
 
     def _take_checkpoint(self) -> None:
-        """All weights of the checkpoint into the decoder; raises ``ValueError`` for ones that do not fit or are noise."""
+        """All weights of the checkpoint into the decoder. Raises ``ValueError`` for ones that do not fit, or noise."""
         source = self.config.decoder.name_or_path
         with quietly():
             plain = AutoModelForCausalLM.from_pretrained(**decoder_source(source), dtype=torch.float32)

@@ -19,7 +19,7 @@ from showcase_utils.metrics.corpus import mean_metric
 from showcase_utils.metrics.metric import Metric
 from showcase_utils.metrics.text import check_pairs
 from showcase_utils.recipes import BACKBONES
-from showcase_utils.weights import no_foreign_code
+from showcase_utils.weights import check_finite, no_foreign_code
 
 if TYPE_CHECKING:
     from bert_score import BERTScorer
@@ -100,6 +100,7 @@ def _scorer(source: str, layer: int, device: str) -> BERTScorer:
     finally:
         if bars:
             transformers.utils.logging.enable_progress_bar()
+    check_finite(scorer._model, f"evaluation.bertscore_model '{source}'")
     # Tokenizers saved without a length limit carry 1e30, which overflows; those of GPT-2 have no pad token.
     tokenizer = scorer._tokenizer
     positions = config.max_position_embeddings - (2 if config.model_type == "roberta" else 0)
