@@ -50,6 +50,13 @@ class Weights:
     embedded: str = ""
 
 
+@dataclass(frozen=True)
+class Added:
+    """Marks a setting that came later: as ``before`` it changes nothing of what was made without it."""
+
+    before: Any
+
+
 class SettingsError(ValueError):
     """A profile or an override that cannot be used; the message names the key and the way out."""
 
@@ -175,7 +182,7 @@ class Generation(Section):
         0, description="0: the decoder trains in full; else LoRA: extra `lora`"
     )
     lora_alpha: Positive = Field(32, description="LoRA's changes are scaled by this over the rank")
-    fusion: Literal["prefix", "gated"] = Field(
+    fusion: Annotated[Literal["prefix", "gated"], Added("prefix")] = Field(
         "prefix", description="how H enters a decoder without cross-attention: all but GPT-2, and that with LoRA"
     )
     systems: tuple[str, ...] = Field(
@@ -203,7 +210,9 @@ class Generation(Section):
     max_images: Positive = 5
     joined: Probability = Field(0.25, description="share of the training samples that are of two visits of a user")
     history: Positive = 10
-    retrieved: Positive = Field(4, description="training reviews that `ours_ce_rag` reads behind the history")
+    retrieved: Annotated[Positive, Added(4)] = Field(
+        4, description="training reviews that `ours_ce_rag` reads behind the history"
+    )
     encoder_layers: Positive = 3
     lambda_ccl: Annotated[float, Field(ge=0)] = 0.2
     lambda_pcl: Annotated[float, Field(ge=0)] = 0.2
@@ -313,7 +322,7 @@ class Settings(Section):
 
 
 def marked(mark: type) -> dict[str, Any]:
-    """The settings with a mark, by dotted key: ``marked(Speed)``, ``marked(Input)``, ``marked(Weights)``."""
+    """The settings with a mark, by dotted key: ``marked(Speed)``, ``marked(Input)``, and so on."""
     models: dict[str, type[BaseModel]] = {"": Settings, **_sections()}
     return {
         f"{section}.{name}" if section else name: found

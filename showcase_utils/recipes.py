@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from showcase_utils.config import Input, Settings, Speed, Weights, marked
+from showcase_utils.config import Added, Input, Settings, Speed, Weights, marked
 from showcase_utils.sources import PACKAGE, code_digests, foreign_digests
 
 BACKBONES = PACKAGE / "backbones"
@@ -26,13 +26,17 @@ def recipe_of(settings: Settings, keys: Iterable[str], inputs: Mapping[str, str]
     """Everything that decides what a stage contains.
 
     ``keys`` are the sections or dotted keys of the settings that it reads, ``inputs`` the digests of its input stages'
-    contents, ``module`` that of its builder. Settings that change speed alone stay out.
+    contents, ``module`` that of its builder. Settings that change speed alone stay out, and so do those that came later
+    while they are what was before.
     """
     chosen: dict[str, Any] = {}
     for key in keys:
         value = settings.section(key)
         chosen |= {f"{key}.{name}": item for name, item in value.items()} if isinstance(value, dict) else {key: value}
-    chosen = {key: value for key, value in chosen.items() if key not in marked(Speed)}
+    added = {key: mark.before for key, mark in marked(Added).items()}
+    chosen = {
+        key: value for key, value in chosen.items() if key not in marked(Speed) and (key, value) not in added.items()
+    }
     outside = {key: _stat(chosen.pop(key)) for key in marked(Input) if key in chosen}
     for key, weights in marked(Weights).items():
         if chosen.get(key) == "embedded":

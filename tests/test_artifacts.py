@@ -87,6 +87,17 @@ def test_workers_do_not_change_what_comes_out(tmp_path):
     assert status(store(tmp_path, "encoding.workers=5"), "features").state == "fresh"
 
 
+def test_a_setting_that_came_later_counts_once_it_is_another(tmp_path):
+    """As it was before it could be set, it is in no recipe: stages made before it was there stay fresh."""
+    keys = STAGES["generation"].settings
+    plain, same, other = (
+        recipes.recipe_of(load_settings("smoke", changes), keys, {}, "showcase_utils.names")["settings"]
+        for changes in ([], ["generation.retrieved=4", "generation.fusion=prefix"], ["generation.retrieved=5"])
+    )
+    assert plain == same and not {"generation.retrieved", "generation.fusion"} & plain.keys()
+    assert other == plain | {"generation.retrieved": 5}
+
+
 def test_equal_contents_leave_what_follows_fresh(tmp_path):
     artifacts = store(tmp_path)
     make_up_to(artifacts, "features")
