@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import chain, pairwise
 from typing import Protocol
 
@@ -21,6 +22,7 @@ import pandas as pd
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from showcase_utils.artifacts import Stages
 from showcase_utils.data.frames import load_histories, load_images, load_s1
@@ -58,10 +60,15 @@ class PoolBatch:
     past_photos_there: Tensor  # (B, h) bool
     past_texts_there: Tensor  # (B, t) bool
 
-    @property
+    @cached_property
     def features(self) -> Tensor:
         """CLIP features of the candidates, (B, n, d)."""
         return self.photos[self.position]
+
+    @cached_property
+    def directions(self) -> Tensor:
+        """The same with norm 1: a dozen methods, each with as many weights θ, look at them."""
+        return F.normalize(self.features, dim=-1)
 
     @property
     def image_profile(self) -> Tensor:

@@ -113,7 +113,7 @@ class Cosine(Ranker):
     def __call__(self, batch: PoolBatch) -> Tensor:
         parts = {"img": batch.image_profile, "text": batch.text_profile}
         direction = sum(F.normalize(parts[part], dim=-1) for part in self.profile.split("+"))
-        features = F.normalize(batch.features, dim=-1)
+        features = batch.directions
         typical = (features * batch.present.unsqueeze(-1)).sum(1)
         known = direction.abs().sum(-1, keepdim=True) > 0
         direction = F.normalize(torch.where(known, direction, typical), dim=-1)

@@ -44,7 +44,7 @@ def by_dpp(ranking: Ranking, k: int, theta: float) -> Tensor:
 
 def by_mmr(ranking: Ranking, k: int, theta: float) -> Tensor:
     """Maximal marginal relevance with θ as its weight."""
-    return mmr(ranking.relevance, ranking.batch.features, ranking.batch.present, k, theta)
+    return _mmr(ranking.relevance, ranking.batch.directions, ranking.batch.present, k, theta)
 
 
 def by_medoids(ranking: Ranking, k: int, theta: float) -> Tensor:
@@ -63,16 +63,22 @@ def mmr(relevance: Tensor, features: Tensor, present: Tensor, k: int, theta: flo
 
     ``relevance`` (B, n) is brought to [0, 1] within each pool, the range of the cosines beside it.
     """
+    return _mmr(relevance, F.normalize(features, dim=-1), present, k, theta)
+
+
+def _mmr(relevance: Tensor, unit: Tensor, present: Tensor, k: int, theta: float) -> Tensor:
+    """`mmr` of features with norm 1."""
     low = relevance.masked_fill(~present, torch.inf).amin(-1, keepdim=True)
     high = relevance.masked_fill(~present, -torch.inf).amax(-1, keepdim=True)
     relevance = (relevance - low) / (high - low).clamp(min=1e-6)
-    unit = F.normalize(features, dim=-1)
     nearest = torch.zeros_like(relevance)  # the first pick is by relevance alone
     free, pools, picks = present.clone(), torch.arange(len(present), device=present.device), []
-    for step in range(min(k, present.shape[1])):
+    for step in range(last := min(k, present.shape[1])):
         score = theta * relevance - (1 - theta) * nearest
         j = score.masked_fill(~free, -torch.inf).argmax(-1)
         picks.append(j.masked_fill(~free.any(-1), -1))
+        if step + 1 == last:
+            break
         free[pools, j] = False
         similarity = (unit @ unit[pools, j].unsqueeze(-1)).squeeze(-1)
         nearest = similarity if step == 0 else torch.maximum(nearest, similarity)
