@@ -137,11 +137,15 @@ def status(
     profile: Profile = "demo",
     overrides: Overrides = None,
     artifacts: Root = "",
-    verify: Annotated[bool, typer.Option("--verify", help="Read every file and compare its sha256.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read every file, downloaded photos too, and compare its sha256.")
+    ] = False,
 ) -> None:
     """Show each stage: fresh, stale (and why), made by other code, damaged, unfinished or missing; seconds, size."""
-    store = Artifacts(load_settings(profile, overrides or []), artifacts)
+    store = Artifacts(settings := load_settings(profile, overrides or []), artifacts)
     console.print(_stage_table(store, verify))
+    if verify and settings.data.source == "files" and settings.data.images:
+        _verify_photos(settings.data.images)
     if line := last_line(store.folder / PROGRESS):
         console.print(f"running    {line}")
     console.print(f"artifacts  {store.folder}")
@@ -397,6 +401,31 @@ def evaluate(
 
 
 @app.command()
+def report(
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", help="A new file, or one with the marks `<!-- PROFILE:start -->` and `:end`."),
+    ] = None,
+    only: Annotated[str, typer.Option(help="With commas between: claims, texts, training. Default: all.")] = "",
+    profile: Profile = "demo",
+    overrides: Overrides = None,
+    artifacts: Root = "",
+) -> None:
+    """What a run found, as Markdown: the claims' ledger, what the texts name, how the systems trained."""
+    store = Artifacts(load_settings(profile, overrides or []), artifacts)
+    store.path("evaluation")
+    from showcase_utils.claims import report as reports
+
+    parts = [part.strip() for part in only.split(",") if part.strip()] or reports.PARTS
+    if unknown := [part for part in parts if part not in reports.PARTS]:
+        _fail(f"--only {unknown[0]}: choose from {', '.join(reports.PARTS)}")
+    if to is None:
+        print(reports.report(store, parts), end="")
+    else:
+        console.print(f"{'written to' if reports.write_report(to, store, parts) else 'nothing new for'} {to}")
+
+
+@app.command()
 def rate(
     sheet: Annotated[Path, typer.Argument(help="The HTML sheet to write, or the .key.json of one to read back.")],
     answers: Annotated[list[Path] | None, typer.Argument(help="With a key: the files that raters saved.")] = None,
@@ -411,14 +440,23 @@ def rate(
 ) -> None:
     """Human evaluation: write a blind rating sheet, or read the answers back with agreement and intervals."""
     from showcase_utils.claims import human
+    from showcase_utils.statistics.resampling import interval_options
 
     settings = load_settings(profile, overrides or [])
     if sheet.suffix == ".json":
         judged = human.read_answers(sheet, answers or [])
-        options = (settings.evaluation.bootstrap, settings.evaluation.confidence, settings.seed)
+        options = interval_options(settings)
         console.print(f"low, high: intervals of {settings.evaluation.confidence * 100:g} % over reviews and over items")
-        console.print(human.preferences(judged, *options).round(3).to_string(index=False))
-        console.print(human.agreement(judged, *options).round(3).to_string(index=False))
+        tables = [human.preferences(judged, **options), human.agreement(judged, **options)]
+        tables.append(human.agreement_of_judges(judged, **options))
+        scores = Artifacts(settings, artifacts).folder / "evaluation" / "per_sample.parquet"
+        if settings.data.source == "demo" and scores.is_file():
+            import pandas as pd
+
+            tables.append(human.agreement_with_truth(judged, pd.read_parquet(scores), **options))
+        for table in tables:
+            if len(table):
+                console.print(table.round(3).to_string(index=False))
         return
     if answers:
         _fail(f"{sheet}: answers are read back with the sheet's .key.json, not with the sheet")
@@ -431,6 +469,50 @@ def rate(
     chosen = [name.strip() for name in systems.split(",") if name.strip()]
     key = human.write_sheet(sheet, texts, paths["path"], samples, settings.seed, design, chosen)
     console.print(f"sheet  {sheet}\nkey    {key} (keep it from the raters)")
+
+
+@app.command()
+def judge(
+    key: Annotated[Path, typer.Argument(help="The .key.json of a sheet that `showcase rate` wrote.")],
+    model: Annotated[
+        str,
+        typer.Option(help="A hub's name or a folder, in transformers' format; with --endpoint the model's name there."),
+    ],
+    endpoint: Annotated[
+        str, typer.Option(help="Address of an OpenAI-compatible server, `http://localhost:8000/v1`.")
+    ] = "",
+    to: Annotated[Path | None, typer.Option("--to", help="File of its answers. Default: beside the key.")] = None,
+    prompts: Annotated[Path | None, typer.Option(help="A folder with your own likert.txt and pairwise.txt.")] = None,
+    profile: Profile = "demo",
+    overrides: Overrides = None,
+    artifacts: Root = "",
+) -> None:
+    """Let a model answer a rating sheet, as people do: the answers go into `showcase rate KEY` with theirs.
+
+    What was asked before is kept among the artifacts and not asked again. With --endpoint the photos and texts of the
+    sheet leave this machine; $OPENAI_API_KEY is sent if it is set.
+    """
+    store = Artifacts(load_settings(profile, overrides or []), artifacts)
+    stage = store.path("texts")
+    from showcase_utils.claims.judge import PROMPTS, judge_sheet
+    from showcase_utils.claims.judges import EndpointJudge, LocalJudge
+    from showcase_utils.data.frames import load_images, load_reviews
+
+    texts = load_reviews(stage / "texts.parquet")
+    shown = set(texts["image_ids"].explode().dropna())
+    paths = load_images(store, ["image_id", "path"], shown).drop_duplicates("image_id").set_index("image_id")
+    rater = EndpointJudge(endpoint, model) if endpoint else LocalJudge(_here(model), store.settings.device)
+    out = to or key.with_name(f"{key.name.removesuffix('.key.json')}.{Path(model).name}.json")
+    cost = judge_sheet(
+        key, out, texts, paths["path"], rater, store.folder / "judged", prompts or PROMPTS, console.is_terminal
+    )
+    console.print(
+        f"{cost.model}: {cost.asked} questions, {cost.from_cache} of them asked before, {cost.unanswered} without an "
+        f"answer; {cost.tokens:,} tokens, {cost.seconds:.1f} s"
+    )
+    if cost.unseen:
+        console.print(f"{cost.unseen} questions about photos were not asked: this model sees none")
+    console.print(f"answers  {out}\nread them with  showcase rate {key} {out}")
 
 
 @app.command()
@@ -647,6 +729,23 @@ def _stage_table(store: Artifacts, verify: bool = False) -> Table:
     return table
 
 
+def _verify_photos(folder: Path, shown: int = 20) -> None:
+    """Says which downloaded photos are not what was stored. A folder without an index has nothing to compare with."""
+    from showcase_utils.photos.folder import damaged_photos
+    from showcase_utils.photos.index import has_index
+
+    if not has_index(folder):
+        console.print(f"photos     {folder}: no index, so no sha256 to compare with")
+        return
+    wrong = damaged_photos(folder, console.is_terminal)
+    console.print(f"photos     {folder}: {len(wrong):,} damaged" if wrong else f"photos     {folder}: all as stored")
+    for words in wrong[:shown]:
+        console.print(f"  {words}")
+    if wrong:
+        more = f"{len(wrong) - shown:,} more; " if len(wrong) > shown else ""
+        _fail(f"{more}delete these files: `showcase download photos` then fetches them anew")
+
+
 def _photo_table(counts: dict[str, int]) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("status")
@@ -669,6 +768,11 @@ class _Running:
 
     def progress(self, line: str) -> None:
         self.status.update(console.render_str(f"{self.where} · {line}" if line else self.where))
+
+
+def _here(model: str) -> str:
+    """A folder's whole path; a hub's name as it is."""
+    return str(Path(model).expanduser().resolve()) if Path(model).expanduser().is_dir() else model
 
 
 def _fail(message: str) -> NoReturn:

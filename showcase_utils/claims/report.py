@@ -1,9 +1,10 @@
-"""What a run found, as Markdown, and where README shows it: between two marks, so that nobody types numbers."""
+"""What a run found, as Markdown, and where a file shows it: between two marks, so that nobody types numbers."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +15,49 @@ from showcase_utils.claims.tables import number, percent, render
 
 START, END = "<!-- claims:start -->", "<!-- claims:end -->"
 TEXTS = ("<!-- texts:start -->", "<!-- texts:end -->")  # in the notebooks' README
+PARTS = ("claims", "texts", "training")
 NAMES = ("Right", "Dish recall", "True alignment", "Tone against", "Sentences", "Length")
+
+
+def report(stages: Stages, parts: Sequence[str] = PARTS) -> str:
+    """Some ``parts`` of what a run found, of ``PARTS``: the ledger, what the texts name, how the systems trained."""
+    made = {"claims": readme_table, "texts": texts_table, "training": training_report}
+    return "\n\n".join(text for part in parts if (text := made[part](stages))) + "\n"
+
+
+def write_report(path: Path, stages: Stages, parts: Sequence[str] = PARTS) -> bool:
+    """Writes a report into a new file, or into one that has marks for this profile, ``<!-- NAME:start -->`` and end.
+
+    Says whether that changed it. Raises ``ValueError`` for a file without such marks.
+    """
+    text, name = report(stages, parts), stages.settings.profile
+    if path.exists():
+        return write_between_marks(path, text, f"<!-- {name}:start -->", f"<!-- {name}:end -->")
+    path.write_text(text, encoding="utf-8")
+    return True
+
+
+def training_report(stages: Stages) -> str:
+    """How every system trained, a row per system: mean and range over the seeds where there are several."""
+    from showcase_utils.generation.training import training_table
+
+    settings = stages.settings.generation
+    rows = training_table(stages.path("generation"))
+    groups = rows.groupby("system", sort=False)
+    table = pd.DataFrame(
+        {
+            "L_CE on validation": groups["val_ce"].apply(_range),
+            "best step": groups["best_step"].apply(_range),
+            "steps": groups["steps"].apply(_range),
+            "million parameters": (groups["parameters"].first() / 1e6).map("{:.1f}".format),
+            "learning rate": groups["lr"].first().map("{:g}".format),
+        }
+    )
+    return (
+        f"Training, at most {settings.epochs} epochs, ended after {settings.patience} without a lower L_CE on "
+        f"validation{', mean and range over the seeds' if rows['seed'].nunique() > 1 else ''}:\n\n"
+        f"{render(table, 'markdown', 'system').strip()}"
+    )
 
 
 def readme_table(stages: Stages) -> str:
@@ -98,6 +141,12 @@ def effect(value: float, low: float, high: float) -> str:
     if math.isnan(low) or math.isnan(high):
         return number(value)
     return f"{value:.3f} [{low:.3f}, {high:.3f}]".replace("-", "−")
+
+
+def _range(values: pd.Series) -> str:
+    shown = "{:.3f}" if values.dtype.kind == "f" else "{:,.0f}"
+    mean, low, high = (shown.format(value) for value in (values.mean(), values.min(), values.max()))
+    return mean if low == high else f"{mean} ({low} to {high})"
 
 
 def _seeds(seeds: list[int]) -> str:
