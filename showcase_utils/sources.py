@@ -63,7 +63,7 @@ def table_names(module: str, table: str) -> tuple[str, ...]:
             continue
         calls = [call for call in ast.walk(node.value) if isinstance(call, ast.Call)]
         first = node.value.keys if isinstance(node.value, ast.Dict) else [call.args[0] for call in calls if call.args]
-        return tuple(value.value for value in first if isinstance(value, ast.Constant))
+        return tuple(str(value.value) for value in first if isinstance(value, ast.Constant))
     raise KeyError(f"no table {table} in {module}")
 
 

@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import warnings
@@ -26,6 +27,7 @@ import pandas as pd
 from PIL import Image
 
 from showcase_utils.photos.index import entries, has_index
+from showcase_utils.progress import progress_bar
 
 MAX_PIXELS = 50_000_000  # 200 MB as RGBA, which a PNG of 150 kB may hold
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
@@ -122,6 +124,32 @@ class PhotoFolder:
         """By id: the bytes of a photo that is ``ok``, else its status."""
         rows = entries(self.folder, ["image_id", "status", "bytes"])
         return {image_id: (size or 0) if status == "ok" else status for image_id, status, size in rows}
+
+
+def damaged_photos(folder: Path | str, progress: bool = True, workers: int = 8) -> list[str]:
+    """The photos of a store whose files are gone, or not the bytes that the index tells of: ``path: what is wrong``.
+
+    Every file is read, for a flipped bit changes neither its length nor, on a failing disk, its time of change. What
+    the index has no digest of is not looked at. Raises ``FileNotFoundError`` and ``ValueError`` as the index does.
+    """
+    files = PhotoFolder(folder)._files
+    rows = entries(Path(folder).expanduser(), ["image_id", "status", "sha256"])
+    noted = [(image_id, sha256) for image_id, status, sha256 in rows if status == "ok" and sha256]
+
+    def wrong(row: tuple[str, str]) -> str:
+        image_id, sha256 = row
+        if image_id not in files:
+            return f"{image_id}.jpg: gone"
+        try:
+            with open(files[image_id], "rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            return f"{files.relative(image_id)}: {error.strerror}"
+        return "" if found == sha256 else f"{files.relative(image_id)}: not what was stored"
+
+    with ThreadPoolExecutor(workers) as pool:
+        looked = progress_bar(pool.map(wrong, noted), total=len(noted), unit=" photos", disable=not progress)
+        return [words for words in looked if words]
 
 
 def file_status(path: Path | str) -> str:

@@ -114,6 +114,7 @@ def campaign(
     run("a bit of a stage's file", some, trials.flipped_bit, False)
     run("a bit of a stage's file, its time of change unchanged", few, trials.flipped_bit, True)
     run("a bit of the index of photos", few * 5, trials.flipped_index)
+    run("a bit of a downloaded photo, looked for", few * 5, trials.flipped_photo)
     if os.geteuid() == 0:  # which alone may mount one
         run("read-only folder", few, trials.read_only, [stage for stage in stages if STAGES[stage].inputs])
     for place in trials.PLACES:

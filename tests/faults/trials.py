@@ -29,6 +29,7 @@ from showcase_utils.config import Download, load_settings
 from showcase_utils.data.gest import read_reviews
 from showcase_utils.photos.addresses import Guard, RefusedAddress
 from showcase_utils.photos.fetching import fetch_photos
+from showcase_utils.photos.folder import damaged_photos
 from showcase_utils.photos.index import ADDRESS_SCHEMA, INDEX
 from showcase_utils.photos.store import PhotoStore
 from showcase_utils.recipes import MANIFEST, TIMING
@@ -341,6 +342,31 @@ def flipped_index(base: Path, scratch: Path, chance: random.Random) -> None:
             return
         if not changed.equals(load_index(root)):
             raise LetIn(f"bit {place}")
+    finally:
+        photos.server.close()
+
+
+def flipped_photo(base: Path, scratch: Path, chance: random.Random) -> None:
+    """One bit of a downloaded photo, of the same length and time of change: looked for, it is found, and it alone."""
+    root = scratch.parent / "indexed"
+    photos = Photos(chance)
+    try:
+        if not root.is_dir():
+            photos.fetch(root)
+        shutil.copytree(root, scratch / "photos")
+        path = chance.choice(sorted((scratch / "photos").rglob("*.jpg")))
+        content, mark = bytearray(path.read_bytes()), path.stat()
+        place = chance.randrange(len(content) * 8)
+        content[place // 8] ^= 1 << place % 8
+        path.write_bytes(content)
+        os.utime(path, ns=(mark.st_atime_ns, mark.st_mtime_ns))
+        found = damaged_photos(scratch / "photos", progress=False)
+        if [words.partition(":")[0] for words in found] != [path.relative_to(scratch / "photos").as_posix()]:
+            raise LetIn(f"{path.name}, bit {place}: {found}")
+        path.unlink()
+        photos.fetch(scratch / "photos")
+        if damaged_photos(scratch / "photos", progress=False):
+            raise Lost(f"{path.name} was not fetched anew")
     finally:
         photos.server.close()
 

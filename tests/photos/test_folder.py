@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from showcase_utils.cli import app
 from showcase_utils.config import Download
 from showcase_utils.photos import folder as folders
-from showcase_utils.photos.folder import PhotoFolder
+from showcase_utils.photos.folder import PhotoFolder, damaged_photos
 from showcase_utils.photos.store import PhotoStore
 
 
@@ -125,3 +127,26 @@ def test_files_that_the_index_vouches_for_are_not_opened(store, monkeypatch):
     monkeypatch.setattr(folders, "file_status", lambda path: opened.append(str(path)) or "ok")
     assert status_of(store, "good", "shorter") == {"good": "ok", "shorter": "ok"}
     assert opened == [str(store / "shorter.jpg")]
+
+
+def test_a_bit_that_flipped_in_a_photo_is_found_by_whoever_looks(store, published, tmp_path):
+    content = bytearray((store / "good.jpg").read_bytes())
+    content[len(content) // 2] ^= 1
+    (store / "good.jpg").write_bytes(content)
+    (store / "new.jpg").unlink()
+    assert status_of(store, "good") == {"good": "ok"}, "of the length that the index knows"
+    wrong = ["good.jpg: not what was stored", "removed.jpg: gone", "shorter.jpg: not what was stored"]
+    assert sorted(damaged_photos(store, progress=False)) == wrong
+
+    settings = f"data.images={json.dumps(str(store))}"
+    arguments = ["status", "-p", "gest", "-s", settings, "-a", str(tmp_path / "artifacts"), "--verify"]
+    outcome = CliRunner().invoke(app, arguments)
+    assert outcome.exit_code == 1 and all(words in outcome.stdout for words in ("3 damaged", *wrong))
+    assert "download photos" in outcome.stderr
+
+    for name in ("good", "removed", "shorter"):
+        published.photo(name, size=(30, 20))
+    with PhotoStore(store) as again:
+        again.adopt(store, Download(), progress=False)
+    outcome = CliRunner().invoke(app, arguments)
+    assert outcome.exit_code == 0 and "all as stored" in outcome.stdout
