@@ -126,7 +126,7 @@ STAGES: dict[str, Stage] = {
             "05_metric_evaluation",
             "claims.build:build_evaluation",
             ("world", *_SHARED, "texts"),
-            ("evaluation", "seed"),
+            ("evaluation", "generation.entities", "generation.spacy_model", "seed"),
         ),
     )
 }

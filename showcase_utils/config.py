@@ -259,6 +259,10 @@ class Evaluation(Section):
         "embedded", description="embedded, a hub name such as roberta-large, or a folder"
     )
     bertscore_layer: Positive | None = None
+    nli: Annotated[str | None, Weights()] = Field(
+        None,
+        description="model of entailment for statement precision and recall: a hub's name, or a folder; null: none",
+    )
     bootstrap: Positive = 1000
     confidence: Probability = 0.95
 

@@ -25,6 +25,7 @@ def check_models(check: Check, settings: Settings) -> None:
         ("generation.pretrained", settings.generation.pretrained, "04"),
         ("telling.vlm", settings.telling.vlm, "05"),
         ("evaluation.bertscore_model", settings.evaluation.bertscore_model, "05"),
+        ("evaluation.nli", settings.evaluation.nli, "05"),
     ):
         if name and name != "embedded" and (problem := _missing_weights(name)):
             check.add(problem[0], notebook, f"{key}: {problem[1]}")

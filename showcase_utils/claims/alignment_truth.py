@@ -12,7 +12,7 @@ import pandas as pd
 
 from showcase_utils.alignment.labelled import Labelled
 from showcase_utils.alignment.metrics import held_out_metrics
-from showcase_utils.alignment.phi import train_alignment
+from showcase_utils.alignment.phi import Phi, train_alignment
 from showcase_utils.config import Settings
 from showcase_utils.demo_world.truth import Truth
 from showcase_utils.statistics.resampling import interval_options
@@ -55,8 +55,8 @@ def distilled_against_truth(
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def cost_of_annotation_errors(labelled: Labelled, truth: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    """Φ trained on the annotators' votes and Φ trained on the truth, both measured against the truth.
+def cost_of_annotation_errors(labelled: Labelled, phi: Phi, truth: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """``phi``, trained on the annotators' votes, and a Φ trained on the truth, both measured against the truth.
 
     Same pairs, split, settings and seed. Rows votes and truth; columns as ``held_out_metrics``, and ``wrong_labels``:
     the share of the training labels that are not the truth.
@@ -64,10 +64,11 @@ def cost_of_annotation_errors(labelled: Labelled, truth: pd.DataFrame, settings:
     true = _is_true(labelled.frame["sentence"], labelled.frame["image_id"], truth).astype(np.int64)
     in_training, test = (labelled.frame["split"] == "train").to_numpy(), labelled.side("test", true)
     rows: dict[str, dict[str, Any]] = {}
-    for name, label in (("votes", labelled.frame["label"].to_numpy()), ("truth", true)):
-        train, val = labelled.side("train", label), labelled.side("val", label)
-        phi, _ = train_alignment(train, val, settings.alignment, settings.seed)
-        metrics = held_out_metrics(phi, test, **interval_options(settings))
+    told, _ = train_alignment(
+        labelled.side("train", true), labelled.side("val", true), settings.alignment, settings.seed
+    )
+    for name, label, one in (("votes", labelled.frame["label"].to_numpy(), phi), ("truth", true, told)):
+        metrics = held_out_metrics(one, test, **interval_options(settings))
         rows[name] = {**metrics, "wrong_labels": float((label != true)[in_training].mean())}
     return pd.DataFrame.from_dict(rows, orient="index")
 

@@ -26,6 +26,7 @@ from showcase_utils.claims.evidence import (
 )
 from showcase_utils.claims.informed import informed_scores, past_scores
 from showcase_utils.claims.ledger import judge_claims, ledger_frame, paper_claims, proposed_system
+from showcase_utils.claims.phrases import found_in_truth, open_phrases, phrase_frame
 from showcase_utils.claims.scores import (
     comparison_table,
     ground_texts,
@@ -40,6 +41,7 @@ from showcase_utils.demo_world.truth import Truth
 from showcase_utils.encoding.features import load_sentences
 from showcase_utils.metrics.corpus import mean_metric
 from showcase_utils.metrics.generated import Grounding, runs_of, with_references
+from showcase_utils.metrics.phrases import Named
 from showcase_utils.recipes import write_json
 from showcase_utils.selection.pools import open_pools
 from showcase_utils.selection.tables import evaluable, method_table
@@ -49,28 +51,35 @@ from showcase_utils.statistics.significance import interval
 
 @dataclass(frozen=True)
 class Given:
-    """What is evaluated: texts and their grounding row by row, step 1's scores, diversity, the truth if known."""
+    """What is evaluated: texts, with grounding and names row by row, step 1's scores, diversity, the truth if known."""
 
     texts: pd.DataFrame
     grounding: Grounding
     selection: pd.DataFrame
     diversity: Diversity
     truth: Truth | None = None
+    named: Named | None = None
 
 
 def build_evaluation(context: BuildContext) -> None:
     """Writes the stage.
 
     Files: metrics.csv (system, metric, variant, value, low, high, standard_error, method, seeds, seed_sd) ·
-    comparisons.csv · ladder.csv · per_sample.parquet · claims.json; where the truth is known also truth.json (claim 5),
-    tastes.csv, step_one.csv, distilled.csv, annotation_errors.csv. Raises ``ValueError`` for runs on different reviews.
+    comparisons.csv · ladder.csv · per_sample.parquet · phrases.parquet (system, seed, review_id, phrase, start, end,
+    confidence, grounded) · claims.json; where the truth is known also truth.json (claim 5), grounding.csv, tastes.csv,
+    step_one.csv, distilled.csv, annotation_errors.csv. Raises ``ValueError`` for runs on different reviews.
     """
     texts = with_references(load_reviews(context.path("texts") / "texts.parquet"))
     truth = known_truth(context)
     scores = pd.read_parquet(context.path("selection") / "scores.parquet")
-    given = Given(texts, ground_texts(context, texts), scores, load_diversity(context), truth)
+    reader = open_phrases(context)
+    given = Given(
+        texts, ground_texts(context, texts), scores, load_diversity(context), truth, named := reader.read(texts)
+    )
     evaluate(context.out, given, context.settings, context.progress)
     if truth is not None:
+        quality = found_in_truth(truth, reader, texts, named, **interval_options(context.settings))
+        _write_csv(context.out / "grounding.csv", quality)
         evaluate_steps(context, truth, scores)
 
 
@@ -79,12 +88,14 @@ def evaluate(out: Path, given: Given, settings: Settings, progress: bool = True)
     runs = runs_of(given.texts)
     users = next(iter(runs.values()))["user_id"].tolist()
     options = interval_options(settings)
-    scores, per_sample = score_texts(given.texts, given.grounding, settings, given.truth, progress)
+    scores, per_sample = score_texts(given.texts, given.grounding, settings, given.truth, progress, given.named)
     first = proposed_system([system for system, _ in runs])
     _write_csv(out / "metrics.csv", metric_table(scores, users, **options))
     _write_csv(out / "comparisons.csv", comparison_table(scores, users, first, **options))
     _write_csv(out / "ladder.csv", ladder_table(scores, users, **options))
     per_sample.to_parquet(out / "per_sample.parquet", index=False)
+    if given.named:
+        phrase_frame(given.texts, given.named).to_parquet(out / "phrases.parquet", index=False)
 
     found = selection_evidence(given.selection, settings) | distance_evidence(given.diversity)
     found |= text_evidence(scores, users, **options)
@@ -110,12 +121,11 @@ def evaluate_steps(context: BuildContext, truth: Truth, scores: pd.DataFrame) ->
     table = method_table(evaluable(pd.concat([scores, *known])), **options)
     _write_csv(context.out / "step_one.csv", table.reset_index())
     described = described_pairs(truth)
-    kept = distilled_against_truth(
-        load_scores(context), load_sentences(context), load_phi(context).threshold, described
-    )
+    phi = load_phi(context)
+    kept = distilled_against_truth(load_scores(context), load_sentences(context), phi.threshold, described)
     _write_csv(context.out / "distilled.csv", kept.rename_axis("unit").reset_index())
     if labelled := load_labelled(context):
-        cost = cost_of_annotation_errors(labelled, described, settings)
+        cost = cost_of_annotation_errors(labelled, phi, described, settings)
         _write_csv(context.out / "annotation_errors.csv", cost.rename_axis("labels").reset_index())
 
 
@@ -128,12 +138,12 @@ def taste_table(truth: Truth, selected: pd.DataFrame, **options: Any) -> pd.Data
     """
     photos = truth.photos[truth.photos["alive"]]
     candidates = photos.groupby("business_id")["image_id"].agg(list).to_dict()
-    rows = []
+    rows, likes = [], known_world.appeals(truth)
     test = selected[selected["split"] == "test"]
     for (method, profile), runs in test.groupby(["method", "profile"], sort=False):
         picks = runs[(runs["seed"] == runs["seed"].min()) & runs["business_id"].isin(candidates.keys())]
         k = int(picks["image_ids"].map(len).max())
-        match = known_world.taste_match(truth, picks, candidates, k)
+        match = known_world.taste_match(likes, picks, candidates, k)
         found = interval(mean_metric(match["chosen"].to_numpy(), "taste match"), picks["user_id"].tolist(), **options)
         chance, best = float(match["chance"].mean()), float(match["best_liked"].mean())
         name = "own photos" if method == "oracle" else f"{method} {profile}".removesuffix(" none")

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from showcase_utils.metrics.generated import runs_of
 from showcase_utils.metrics.metric import Floats
 from showcase_utils.photos.thumbnails import data_address, thumbnail
 from showcase_utils.recipes import write_json
+from showcase_utils.statistics.correlation import rank_correlations
 from showcase_utils.statistics.resampling import percentile_bounds, resampled_rows
 from showcase_utils.statistics.significance import interval
 
@@ -34,6 +35,7 @@ PAIRWISE = {"expressiveness": "Which text is more expressive?", "alignment": "Wh
 CHOICES = {"likert": ("1", "2", "3", "4", "5"), "pairwise": ("A", "same", "B")}
 TEMPLATE = Path(__file__).with_name("rating_sheet.html")
 THUMBNAIL = 240  # pixels
+JUDGE = "judge:"  # how the name of a rater begins that is a model
 
 
 def write_sheet(
@@ -83,8 +85,9 @@ def write_sheet(
         boxes = []
         for card in cards:
             item = _digest([sheet, review_id, sorted(card)])[:12]
-            items[item] = {"review_id": review_id, "systems": card}
-            boxes.append(_card(item, [runs[system].loc[review_id, "text"] for system in card], design))
+            words_of = [runs[system].loc[review_id, "text"] for system in card]
+            items[item] = {"review_id": review_id, "systems": card, "texts": _digest(words_of)}
+            boxes.append(_card(item, words_of, design))
         pictures = "".join(
             f'<img alt="photo" src="{data_address(thumbnail(photos[image_id], THUMBNAIL))}">' for image_id in shown
         )
@@ -98,6 +101,35 @@ def write_sheet(
     write_json(key, facts)
     path.write_text(page, encoding="utf-8")
     return key
+
+
+class Card(NamedTuple):
+    """What a rater sees at once: one text, or two to choose from, and the photos beside them."""
+
+    item: str
+    review_id: str
+    image_ids: list[str]
+    texts: list[str]
+
+
+def cards_of(key: Path | str, texts: pd.DataFrame) -> tuple[str, Design, list[Card]]:
+    """The sheet's id, its design and its cards, from its key and the texts that it was written from.
+
+    Raises ``ValueError`` for a file that is no key, or where a text is another one by now.
+    """
+    facts = _saved(Path(key), ("sheet", "design", "items"), "key of a rating sheet")
+    design: Design = facts["design"]
+    systems = dict.fromkeys(system for entry in facts["items"].values() for system in entry["systems"])
+    runs = _first_runs(texts, list(systems), design)
+    cards = []
+    for item, entry in facts["items"].items():
+        review_id = entry["review_id"]
+        rows = [runs[system].loc[review_id] for system in entry["systems"] if review_id in runs[system].index]
+        words = [row["text"] for row in rows]
+        if _digest(words) != entry.get("texts"):
+            raise ValueError(f"{key}: the texts are not those of the sheet: write one anew with `showcase rate`")
+        cards.append(Card(item, review_id, list(rows[0]["image_ids"]), words))
+    return facts["sheet"], design, cards
 
 
 def _first_runs(texts: pd.DataFrame, systems: Sequence[str], design: Design) -> dict[str, pd.DataFrame]:
@@ -211,6 +243,45 @@ def agreement(answers: pd.DataFrame, rounds: int = 1000, confidence: float = 0.9
         low, high = percentile_bounds(np.array([krippendorff(table[items]) for items in drawn]), confidence)
         row = {"question": question, "alpha": krippendorff(table), "low": low, "high": high}
         rows.append(row | {"raters": table.shape[1]})
+    return pd.DataFrame(rows)
+
+
+def agreement_of_judges(answers: pd.DataFrame, **options: Any) -> pd.DataFrame:
+    """α of every model with every other rater, by question, as in ``agreement``, whose ``options`` it takes."""
+    raters = dict.fromkeys(answers["rater"])
+    judges = [rater for rater in raters if rater.startswith(JUDGE)]
+    others = [rater for rater in raters if rater not in judges]
+    pairs = [(judge, other) for judge in judges for other in others] + list(combinations(judges, 2))
+    tables = [
+        agreement(answers[answers["rater"].isin(pair)], **options).drop(columns="raters")
+        .assign(rater=pair[0], other=pair[1])
+        for pair in pairs
+    ]  # fmt: skip
+    columns = ["question", "rater", "other", "alpha", "low", "high"]
+    return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
+
+
+def agreement_with_truth(answers: pd.DataFrame, per_sample: pd.DataFrame, **options: Any) -> pd.DataFrame:
+    """Spearman's ρ of each rater's answers on visual alignment with the true alignment, which a known world has.
+
+    ``per_sample`` as the stage *evaluation* writes it. Of two texts the difference of their true alignments counts.
+    Columns: rater, rho, low, high (over reviews), judgements. Empty where nothing is known.
+    """
+    if "True alignment" not in per_sample:
+        return pd.DataFrame()
+    first = per_sample[per_sample["seed"] == per_sample.groupby("system")["seed"].transform("min")]
+    known = first.set_index(["system", "review_id"])["True alignment"].to_dict()
+    asked = answers[answers["question"] == "alignment"]
+    sides = [asked[side] for side in ("system", "other") if side in asked]
+    values = [[known.get(key, np.nan) for key in zip(side, asked["review_id"], strict=True)] for side in sides]
+    truth = np.subtract(*map(np.array, values)) if len(values) == 2 else np.array(values[0], float)
+    asked = asked.assign(truth=truth).dropna(subset="truth")
+    rows = []
+    for rater, group in asked.groupby("rater", sort=False):
+        each, _ = rank_correlations({"rho": group["value"].to_numpy(float)}, group["truth"].to_numpy(float),
+                                    group["review_id"].tolist(), **options)  # fmt: skip
+        rho = each["rho"]
+        rows.append({"rater": rater, "rho": rho.value, "low": rho.low, "high": rho.high, "judgements": len(group)})
     return pd.DataFrame(rows)
 
 

@@ -7,12 +7,14 @@ of it says how real photos and reviews behave: the world's sentences name their 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, lru_cache
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
+from showcase_utils.demo_world.naming import Mention, agrees, find_mentions
 from showcase_utils.demo_world.people import Tastes, liking
 from showcase_utils.demo_world.scenes import Scene
 from showcase_utils.demo_world.truth import Truth
@@ -23,7 +25,7 @@ EDIBLE = ("dish", "drink", "dessert")
 
 
 def named_things(truth: Truth, texts: pd.DataFrame) -> pd.DataFrame:
-    """One row per dish, drink or dessert that a text names: ``row`` (its text), ``name``, ``shown``.
+    """One row per dish, drink or dessert that a text names: row (its text), name, start, end, shown.
 
     A thing is shown when some photo beside the text agrees with all that was said: "tacos" with any tacos, "beef
     tacos" not with shrimp tacos. ``texts`` has ``text`` and ``image_ids``, the photos shown to the user.
@@ -31,11 +33,22 @@ def named_things(truth: Truth, texts: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for row, (text, image_ids) in enumerate(zip(texts["text"], texts["image_ids"], strict=True)):
         scenes = [truth.shows(image_id) for image_id in image_ids]
-        for mention in truth.mentions(text):
+        for mention in _mentions(text):
             if mention.scene.kind in EDIBLE:
-                shown = any(truth.describes(mention.text, scene) for scene in scenes)
-                rows.append({"row": row, "name": mention.scene.name, "shown": shown})
-    return pd.DataFrame(rows, columns=["row", "name", "shown"])
+                shown = any(_describes(mention.text, scene) for scene in scenes)
+                rows.append((row, mention.scene.name, mention.start, mention.end, shown))
+    return pd.DataFrame(rows, columns=["row", "name", "start", "end", "shown"])
+
+
+@lru_cache(maxsize=1 << 16)  # every measure asks for the same texts, and reading a text is what takes time
+def _mentions(text: str) -> tuple[Mention, ...]:
+    """``Truth.mentions``, which depends on the text alone."""
+    return tuple(find_mentions(text))
+
+
+def _describes(text: str, scene: Scene) -> bool:
+    """``Truth.describes``, which depends on text and scene alone."""
+    return any(agrees(mention.scene, scene) for mention in _mentions(text))
 
 
 def hallucination(truth: Truth, texts: pd.DataFrame) -> Metric:
@@ -71,7 +84,7 @@ def dish_recall(truth: Truth, texts: pd.DataFrame) -> Metric:
     shares = []
     for text, image_ids in zip(texts["text"], texts["image_ids"], strict=True):
         shown = {scene for scene in map(truth.shows, image_ids) if scene.kind in EDIBLE}
-        found = [truth.describes(text, scene) for scene in shown]
+        found = [_describes(text, scene) for scene in shown]
         shares.append(np.mean(found) if found else np.nan)
     return mean_metric(np.array(shares), "pictured dishes, drinks and desserts that the text names, mean, 0–1")
 
@@ -79,7 +92,7 @@ def dish_recall(truth: Truth, texts: pd.DataFrame) -> Metric:
 def true_alignment(truth: Truth, texts: pd.DataFrame) -> Metric:
     """CLIP-Align with the truth in Φ's place: share of the shown photos that some sentence names; mean over texts."""
     shares = [
-        np.mean([truth.describes(text, truth.shows(image_id)) for image_id in image_ids]) if len(image_ids) else np.nan
+        np.mean([_describes(text, truth.shows(image_id)) for image_id in image_ids]) if len(image_ids) else np.nan
         for text, image_ids in zip(texts["text"], texts["image_ids"], strict=True)
     ]
     return mean_metric(np.array(shares), "shown photos that the text truly names, mean, 0–1")
@@ -88,7 +101,12 @@ def true_alignment(truth: Truth, texts: pd.DataFrame) -> Metric:
 def tastes_of(truth: Truth) -> dict[str, Tastes]:
     """Every user's tastes."""
     users = zip(truth.users["user_id"], truth.users["tastes"], strict=True)
-    return {user_id: Tastes(**json.loads(tastes)) for user_id, tastes in users}
+    return {user_id: _tastes(tastes) for user_id, tastes in users}
+
+
+@lru_cache(maxsize=1 << 14)
+def _tastes(written: str) -> Tastes:
+    return Tastes(**json.loads(written))
 
 
 def appeal(tastes: Tastes, scene: Scene) -> float:
@@ -96,20 +114,27 @@ def appeal(tastes: Tastes, scene: Scene) -> float:
     return liking(tastes, scene) if scene.kind in EDIBLE else tastes.ambiences[scene.ambience]
 
 
-def taste_match(truth: Truth, selected: pd.DataFrame, candidates: Mapping[str, Sequence[str]], k: int) -> pd.DataFrame:
+def appeals(truth: Truth) -> Callable[[str, str], float]:
+    """Gives how much a user likes what a photo shows, by their ids; what was asked once is kept."""
+    tastes = tastes_of(truth)
+    return cache(lambda user_id, image_id: appeal(tastes[user_id], truth.shows(image_id)))
+
+
+def taste_match(
+    appeal_of: Callable[[str, str], float], selected: pd.DataFrame, candidates: Mapping[str, Sequence[str]], k: int
+) -> pd.DataFrame:
     """How well chosen photos match their user's tastes: one row per row of ``selected``.
 
     ``selected`` has ``user_id``, ``business_id`` and ``image_ids``; ``candidates`` maps a business to all its
     photos. Columns: ``chosen``, ``chance`` (all candidates) and ``best_liked`` (the k that the user likes best), each
     the share of photos whose appeal is above zero; and the same three as mean appeal, ``chosen_appeal`` ….
+    ``appeal_of`` is ``appeals(truth)``.
     """
-    tastes = tastes_of(truth)
     rows = []
     for user_id, business_id, image_ids in selected[["user_id", "business_id", "image_ids"]].itertuples(index=False):
-        likes = {i: appeal(tastes[user_id], truth.shows(i)) for i in {*candidates[business_id], *image_ids}}
-        pool = np.array([likes[i] for i in candidates[business_id]])
+        pool = np.array([appeal_of(user_id, image_id) for image_id in candidates[business_id]])
         sets = {
-            "chosen": np.array([likes[i] for i in list(image_ids)[:k]]),
+            "chosen": np.array([appeal_of(user_id, image_id) for image_id in list(image_ids)[:k]]),
             "chance": pool,
             "best_liked": np.sort(pool)[-k:],
         }
@@ -127,7 +152,7 @@ def personalisation(truth: Truth, texts: pd.DataFrame) -> Metric:
     text's mean over its pairs, ``nan`` where its business has no second user.
     """
     tastes = tastes_of(truth)
-    scenes = [[m.scene for m in truth.mentions(text) if m.scene.kind in EDIBLE] for text in texts["text"]]
+    scenes = [[m.scene for m in _mentions(text) if m.scene.kind in EDIBLE] for text in texts["text"]]
     users = texts["user_id"].tolist()
     wins, pairs = np.zeros(len(texts)), np.zeros(len(texts))
     for places in texts.reset_index(drop=True).groupby("business_id").indices.values():

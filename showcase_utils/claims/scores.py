@@ -24,14 +24,23 @@ from showcase_utils.demo_world.truth import Truth, load_truth
 from showcase_utils.encoding.clip import load_clip
 from showcase_utils.encoding.features import open_features
 from showcase_utils.metrics.bertscore import bertscore
+from showcase_utils.metrics.corpus import mean_metric
+from showcase_utils.metrics.entailment import open_entailment, statement_metrics
+from showcase_utils.metrics.features import (
+    feature_coverage_ratio,
+    feature_diversity,
+    feature_matching_ratio,
+    unique_sentence_ratio,
+)
 from showcase_utils.metrics.generated import REFERENCE, Grounding, ground, runs_of
 from showcase_utils.metrics.grounding import clip_align, clip_score
 from showcase_utils.metrics.metric import Metric
+from showcase_utils.metrics.phrases import Named, grounded_share, least_grounded
 from showcase_utils.metrics.text import ngram_row, same_text, sentences
 from showcase_utils.progress import progress_bar
 from showcase_utils.statistics.significance import compare, detectable, holm, interval
 
-NEEDS_REFERENCE = {"BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "NIST-4", "ROUGE-L", "CIDEr-D", "BERTScore"}
+NEEDS_REFERENCE = {"BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "NIST-4", "ROUGE-L", "CIDEr-D", "BERTScore", "FMR"}
 TRUTH = {
     "Right": known_world.right,
     "Dish recall": known_world.dish_recall,
@@ -61,18 +70,27 @@ def ground_texts(stages: Stages, texts: pd.DataFrame) -> Grounding:
 
 
 def score_texts(
-    texts: pd.DataFrame, grounding: Grounding, settings: Settings, truth: Truth | None = None, progress: bool = True
+    texts: pd.DataFrame,
+    grounding: Grounding,
+    settings: Settings,
+    truth: Truth | None = None,
+    progress: bool = True,
+    named: Named | None = None,
 ) -> tuple[Scores, pd.DataFrame]:
     """Scores of all runs, and one row per text with its values (system, seed, ids, metric …).
 
-    ``texts``: system, seed, review_id, user_id, business_id, image_ids, text, reference, with its ``grounding`` row by
-    row. Raises ``ValueError`` for runs on different reviews.
+    ``texts``: system, seed, review_id, user_id, business_id, image_ids, text, reference, with its ``grounding``, and
+    with what it ``named``, row by row. Raises ``ValueError`` for runs on different reviews.
     """
     texts = texts.reset_index(drop=True)
     scores: Scores = {}
     samples = []
-    for (system, _), frame in progress_bar(runs_of(texts).items(), desc="scoring", disable=not progress):
-        row = score_run(frame, grounding.take(frame.index), settings, truth)
+    runs, bert = runs_of(texts), _bertscores(texts[texts["system"] != REFERENCE], settings)
+    for (system, _), frame in progress_bar(runs.items(), desc="scoring", disable=not progress):
+        of_run = named.take(frame.index) if named else None
+        row = score_run(frame, grounding.take(frame.index), settings, truth, of_run)
+        if system != REFERENCE:
+            row["BERTScore"] = mean_metric(bert[0].loc[frame.index].to_numpy(), bert[1])
         for name, metric in row.items():
             scores.setdefault(name, {}).setdefault(system, []).append(metric)
         keys = frame[["system", "seed", "review_id", "user_id", "business_id"]].reset_index(drop=True)
@@ -80,20 +98,41 @@ def score_texts(
     return scores, pd.concat(samples, ignore_index=True)
 
 
+def _bertscores(texts: pd.DataFrame, settings: Settings) -> tuple[pd.Series, str]:
+    """BERTScore of all texts at once, by the frame's own index, and its variant.
+
+    A model then reads each review once and not once per system.
+    """
+    evaluation = settings.evaluation
+    model, layer = evaluation.bertscore_model, evaluation.bertscore_layer
+    references = texts["reference"].str.lower().tolist()
+    found = bertscore(texts["text"].tolist(), references, model, layer, device=settings.device)
+    return pd.Series(found.per_sample, texts.index), found.variant
+
+
 def score_run(
-    frame: pd.DataFrame, grounding: Grounding, settings: Settings, truth: Truth | None = None
+    frame: pd.DataFrame,
+    grounding: Grounding,
+    settings: Settings,
+    truth: Truth | None = None,
+    named: Named | None = None,
 ) -> dict[str, Metric]:
-    """Every metric of one run: words, BERTScore, photos, sameness, and with ``truth`` what only a known world tells.
+    """Every metric of one run but BERTScore: words, photos, sameness, what was ``named``, and with ``truth`` that.
 
     The users' own reviews, system ``reference``, have no metric that compares with them.
     """
     hypotheses, references = frame["text"].tolist(), [text.lower() for text in frame["reference"]]
-    row = ngram_row(hypotheses, references)
+    row = ngram_row(hypotheses, references) | {"USR": unique_sentence_ratio(hypotheses)}
+    if named:
+        row["FMR"] = feature_matching_ratio(named.features, named.references)
+        row["FCR"] = feature_coverage_ratio(named.features, named.known)
+        row["DIV"] = feature_diversity(named.features)
+        row["Grounded"], row["Least grounded"] = grounded_share(named.phrases), least_grounded(named.phrases)
     if frame["system"].iloc[0] == REFERENCE:
         row = {name: metric for name, metric in row.items() if name not in NEEDS_REFERENCE}
-    else:
-        model, layer = settings.evaluation.bertscore_model, settings.evaluation.bertscore_layer
-        row["BERTScore"] = bertscore(hypotheses, references, model, layer, device=settings.device)
+    elif settings.evaluation.nli:
+        nli = open_entailment(settings.evaluation.nli, settings.device)
+        row |= statement_metrics(hypotheses, references, nli)
     row["CLIP-Align"] = clip_align(grounding.confidence, grounding.phi)
     row["CLIP-Score"] = clip_score(grounding.photos, grounding.sentences)
     row["Sentences"] = sentences([len(words) for words in grounding.sentences])

@@ -12,6 +12,7 @@ import pandas as pd
 
 from showcase_utils.artifacts import Artifacts
 from showcase_utils.claims.ledger import proposed_system
+from showcase_utils.claims.phrases import open_phrases, phrase_frame
 from showcase_utils.claims.scores import (
     comparison_table,
     ground_texts,
@@ -27,20 +28,24 @@ from showcase_utils.recipes import write_json
 from showcase_utils.statistics.resampling import interval_options
 
 FOLDER = "evaluate"  # beside the stages, one folder per name
-SHOWN = ("BLEU-4", "METEOR", "Distinct-2", "BERTScore", "CLIP-Align", "Right", "Dish recall", "Tone against", "Length")
+SHOWN = ("BLEU-4", "METEOR", "BERTScore", "Statement precision", "Statement recall", "FMR", "Distinct-2", "USR", "FCR",
+         "DIV", "CLIP-Align", "Grounded", "Right", "Dish recall", "Tone against", "Length")  # fmt: skip
 
 
 def evaluate_submissions(store: Artifacts, runs: Sequence[Submission], name: str, progress: bool = True) -> Path:
     """Scores ``runs`` and our systems on their reviews, beside the photos that our systems were shown.
 
     Writes into ``evaluate/NAME`` among the artifacts, in place of what an earlier call has put there: metrics.csv,
-    comparisons.csv (ours against all others), per_sample.parquet, texts.parquet and about.json. Returns that folder.
+    comparisons.csv (ours against all others), per_sample.parquet, phrases.parquet (each phrase with the confidence that
+    a photo shows it), texts.parquet and about.json. Returns that folder.
     """
     ours = load_reviews(store.path("texts") / "texts.parquet")
     reviews = list(runs[0].texts)
     texts = pd.concat([_same_reviews(ours, reviews), _frame(ours, runs)], ignore_index=True)
     texts = with_references(texts)
-    scores, per_sample = score_texts(texts, ground_texts(store, texts), store.settings, known_truth(store), progress)
+    named = open_phrases(store).read(texts)
+    grounding, truth = ground_texts(store, texts), known_truth(store)
+    scores, per_sample = score_texts(texts, grounding, store.settings, truth, progress, named)
     users = next(iter(runs_of(texts).values()))["user_id"].tolist()
     options = interval_options(store.settings)
     first = proposed_system(list(dict.fromkeys(ours["system"])))
@@ -51,6 +56,7 @@ def evaluate_submissions(store: Artifacts, runs: Sequence[Submission], name: str
     metric_table(scores, users, **options).to_csv(half / "metrics.csv", index=False, float_format="%.6g")
     comparison_table(scores, users, first, **options).to_csv(half / "comparisons.csv", index=False, float_format="%.6g")
     per_sample.to_parquet(half / "per_sample.parquet", index=False)
+    phrase_frame(texts, named).to_parquet(half / "phrases.parquet", index=False)
     texts.to_parquet(half / "texts.parquet", index=False)
     about = {
         "systems": sorted({run.system for run in runs}),

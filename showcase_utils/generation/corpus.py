@@ -13,10 +13,11 @@ from transformers import PreTrainedTokenizerBase
 
 from showcase_utils.artifacts import Stages
 from showcase_utils.config import Generation
+from showcase_utils.data.entities import entity_finder
 from showcase_utils.data.frames import load_histories, load_reviews, load_s1
 from showcase_utils.encoding.features import open_features
 from showcase_utils.generation.dataset import FeatureMap, ShowcaseDataset
-from showcase_utils.generation.entities import EntitySwapper, entity_finder
+from showcase_utils.generation.entities import EntitySwapper
 from showcase_utils.generation.gpt2 import load_tokenizer
 from showcase_utils.selection.chosen import load_chosen
 

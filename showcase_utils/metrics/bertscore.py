@@ -17,6 +17,7 @@ from showcase_utils.devices import resolve_device
 from showcase_utils.extras import extra
 from showcase_utils.metrics.corpus import mean_metric
 from showcase_utils.metrics.metric import Metric
+from showcase_utils.metrics.models import quiet_loading
 from showcase_utils.metrics.text import check_pairs
 from showcase_utils.recipes import BACKBONES
 from showcase_utils.weights import check_finite, no_foreign_code
@@ -24,6 +25,7 @@ from showcase_utils.weights import check_finite, no_foreign_code
 if TYPE_CHECKING:
     from bert_score import BERTScorer
 
+PAIRS = 2048  # whose features bert-score holds at a time, with those of equal references side by side: read once
 MIDDLE = 0.75  # where bert-score has no tuned layer: about the depth at which its tuned ones lie
 
 
@@ -68,14 +70,15 @@ def bertscore(
         raise ValueError(f"layer {layer}: '{model}' has layers 1 to {depth}")
     scores = np.zeros(len(hypotheses))
     written = [i for i, pair in enumerate(zip(hypotheses, references, strict=True)) if all(map(str.strip, pair))]
-    written.sort(key=lambda i: (hypotheses[i], references[i]))
-    if written:
+    written.sort(key=lambda i: (references[i], hypotheses[i]))
+    for start in range(0, len(written), PAIRS):
+        part = written[start : start + PAIRS]
         scorer = _scorer(source, layer, str(resolve_device(device)))
         # bert-score reports a text of exactly two tokens as empty, on stderr; F1, the one we read, stays right.
         with redirect_stderr(io.StringIO()):
-            pairs = [FixedHash(hypotheses[i]) for i in written], [FixedHash(references[i]) for i in written]
+            pairs = [FixedHash(hypotheses[i]) for i in part], [FixedHash(references[i]) for i in part]
             _, _, f1 = scorer.score(*pairs, batch_size=batch_size)
-        scores[written] = (f1[layer] if scorer.all_layers else f1).numpy()
+        scores[part] = (f1[layer] if scorer.all_layers else f1).numpy()
     name = Path(source).name if Path(source).is_dir() else source
     variant = (
         f"BERTScore F1, mean, bert-score {version('bert-score')}, {'embedded ' if model == 'embedded' else ''}{name}, "
@@ -86,20 +89,14 @@ def bertscore(
 
 @lru_cache(maxsize=1)  # a table scores a dozen systems by one model
 def _scorer(source: str, layer: int, device: str) -> BERTScorer:
-    import transformers
     from bert_score import BERTScorer
+    from transformers import AutoConfig
 
     # bert-score cuts models off after the wanted layer, but not GPT-2, whose blocks it does not find: there it
     # has to keep all layers, and we read one.
-    config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=False)
-    bars = transformers.utils.logging.is_progress_bar_enabled()
-    transformers.utils.logging.disable_progress_bar()
-    try:
-        with no_foreign_code():
-            scorer = BERTScorer(source, num_layers=layer, device=device, all_layers=config.model_type == "gpt2")
-    finally:
-        if bars:
-            transformers.utils.logging.enable_progress_bar()
+    config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+    with quiet_loading():
+        scorer = BERTScorer(source, num_layers=layer, device=device, all_layers=config.model_type == "gpt2")
     check_finite(scorer._model, f"evaluation.bertscore_model '{source}'")
     # Tokenizers saved without a length limit carry 1e30, which overflows; those of GPT-2 have no pad token.
     tokenizer = scorer._tokenizer

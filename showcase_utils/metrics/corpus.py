@@ -6,7 +6,9 @@ each kind says here how it comes out when samples are drawn again, left out, or 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,49 +33,83 @@ class SumMetric(Metric):
         """Values when sample ``i`` counts ``weights[r, i]`` times; ``(R, n)`` -> ``(R,)``."""
         return self.aggregate(weights @ self.statistics)
 
-    def mixed(self, other: SumMetric, own: NDArray[np.bool_]) -> Floats:
-        """Values when sample ``i`` of round ``r`` is this system's where ``own[r, i]``, else the other's."""
-        return self.aggregate(own @ self.statistics + ~own @ other.statistics)
+    def mixed(self, other: SumMetric) -> Callable[[NDArray[np.bool_]], Floats]:
+        """Gives values for masks ``own (R, n)``: sample ``i`` of round ``r`` is this system's where ``own[r, i]``."""
+        return lambda own: self.aggregate(own @ self.statistics + ~own @ other.statistics)
 
 
 @dataclass(frozen=True, repr=False)
 class TypeMetric(Metric):
-    """Distinct n-grams over all n-grams of a corpus (Li et al. 2016); ``ngrams`` holds each sample's own."""
+    """Different items of a corpus over all its items, as Distinct has it (Li et al. 2016), or over a given number.
 
-    ngrams: list[list[tuple[str, ...]]] = field(default=None, compare=False)  # type: ignore[arg-type]
+    ``items`` holds each sample's own: n-grams, features, whole texts. ``universe`` is how many different ones there
+    could be; 0 takes all items of the samples.
+    """
+
+    items: Sequence[Sequence[Hashable]] = field(default=None, compare=False)  # type: ignore[arg-type]
+    universe: int = field(default=0, compare=False)
 
     def without(self, groups: Ints) -> Floats:
         """Values when group ``g`` of the samples is left out; ``groups (n,)`` counts from 0, result ``(groups,)``.
 
-        A type is lost with a group exactly when no other group has it, so one pass over the n-grams is enough.
+        A type is lost with a group exactly when no other group has it, so one pass over the items is enough.
         """
         n_groups = int(groups.max()) + 1
-        tokens = np.bincount(groups, [len(sample) for sample in self.ngrams], n_groups)
-        owner: dict[tuple[str, ...], int] = {}
-        for group, sample in zip(groups.tolist(), self.ngrams, strict=True):
-            for ngram in sample:
-                if owner.setdefault(ngram, group) != group:
-                    owner[ngram] = -1
+        owner: dict[Hashable, int] = {}
+        for group, sample in zip(groups.tolist(), self.items, strict=True):
+            for item in sample:
+                if owner.setdefault(item, group) != group:
+                    owner[item] = -1
         owners = np.fromiter(owner.values(), np.int64, len(owner))
         lost = np.bincount(owners[owners >= 0], minlength=n_groups)
-        return ratio(len(owner) - lost, tokens.sum() - tokens)
+        tokens = np.bincount(groups, [len(sample) for sample in self.items], n_groups)
+        return ratio(len(owner) - lost, np.full(n_groups, self.universe) if self.universe else tokens.sum() - tokens)
 
-    def mixed(self, other: TypeMetric, own: NDArray[np.bool_]) -> Floats:
-        """Values when sample ``i`` of round ``r`` is this system's where ``own[r, i]``, else the other's."""
-        ids: dict[tuple[str, ...], int] = {}
+    def mixed(self, other: TypeMetric) -> Callable[[NDArray[np.bool_]], Floats]:
+        """Gives values for masks ``own (R, n)``: sample ``i`` of round ``r`` is this system's where ``own[r, i]``."""
+        ids: dict[Hashable, int] = {}
         flat = [
-            np.array([ids.setdefault(ngram, len(ids)) for sample in side.ngrams for ngram in sample], np.int64)
+            np.array([ids.setdefault(item, len(ids)) for sample in side.items for item in sample], np.int64)
             for side in (self, other)
         ]
-        counts = [np.array([len(sample) for sample in side.ngrams]) for side in (self, other)]
-        samples = [np.repeat(np.arange(len(count)), count) for count in counts]
-        values = np.empty(len(own))
-        for row, mask in enumerate(own):
-            seen = np.zeros(len(ids), bool)
-            seen[flat[0][mask[samples[0]]]] = True
-            seen[flat[1][~mask[samples[1]]]] = True
-            values[row] = ratio(seen.sum(), counts[0][mask].sum() + counts[1][~mask].sum())
+        sizes = [np.array([len(sample) for sample in side.items]) for side in (self, other)]
+        samples = [np.repeat(np.arange(len(size)), size) for size in sizes]
+
+        def values(own: NDArray[np.bool_]) -> Floats:
+            counts = (
+                np.bincount(flat[0][mask[samples[0]]], minlength=len(ids))
+                + np.bincount(flat[1][~mask[samples[1]]], minlength=len(ids))
+                for mask in own
+            )
+            return np.array([self._of_counts(count, len(mask)) for count, mask in zip(counts, own, strict=True)])
+
         return values
+
+    def _of_counts(self, counts: Ints, samples: int) -> float:
+        return float(np.count_nonzero(counts) / (self.universe or counts.sum() or math.nan))
+
+
+@dataclass(frozen=True, repr=False)
+class OverlapMetric(TypeMetric):
+    """How many items two samples of a corpus share, mean over all pairs; ``items`` holds each sample's set, once each.
+
+    As Σ_f c_f (c_f − 1) over n (n − 1), where c_f of the n samples have item f.
+    """
+
+    def without(self, groups: Ints) -> Floats:
+        """Values when group ``g`` of the samples is left out; ``groups (n,)`` counts from 0, result ``(groups,)``."""
+        total = Counter(item for sample in self.items for item in sample)
+        shared = sum(count * (count - 1) for count in total.values())
+        own: list[Counter[Hashable]] = [Counter() for _ in range(int(groups.max()) + 1)]
+        for group, sample in zip(groups.tolist(), self.items, strict=True):
+            own[group].update(sample)
+        # (c − g)(c − g − 1) = c(c − 1) − g(2c − g − 1)
+        lost = [sum(g * (2 * total[item] - g - 1) for item, g in counts.items()) for counts in own]
+        left = len(self.items) - np.bincount(groups, minlength=len(own))
+        return ratio(shared - np.array(lost), left * (left - 1))
+
+    def _of_counts(self, counts: Ints, samples: int) -> float:
+        return float((counts * (counts - 1)).sum() / (samples * (samples - 1) or math.nan))
 
 
 def mean_metric(per_sample: Floats, variant: str) -> SumMetric:

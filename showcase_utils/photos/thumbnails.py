@@ -40,6 +40,11 @@ def placeholder(word: str, size: int) -> Image.Image:
 
 def data_address(image: Image.Image) -> str:
     """The picture as a data address, for the ``src`` of an HTML page that needs no other file."""
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg(image)).decode()}"
+
+
+def jpeg(image: Image.Image) -> bytes:
+    """The picture as a JPEG file's content."""
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=85)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return buffer.getvalue()

@@ -135,6 +135,28 @@ def against_truth(per_sample: pd.DataFrame, names: Sequence[str] = ("CLIP-Align"
     return figure
 
 
+def grounding_quality(table: pd.DataFrame) -> Drawing:
+    """How well scores of phrases find hallucinated dishes: AUC with its interval, over all texts and by system.
+
+    ``table`` is ``found_in_truth``'s. Facts: the AUC of each score over all texts.
+    """
+    table = table.sort_values("system", key=lambda system: system != "all", kind="stable")
+    whole = (table["system"] == "all").to_numpy()
+    names = [row.score if row.system == "all" else row.system for row in table.itertuples()]
+    figure = Drawing(9, 1.2 + 0.25 * len(table), "AUC of finding a hallucinated dish, by score and by system")
+    axis = figure.subplots()
+    styles = [{"color": INK} if row.system == "all" else system_look(row.system) for row in table.itertuples()]
+    rows = zip(table["value"], table["low"], table["high"], styles, strict=True)
+    dots(axis, rows, names)
+    axis.axhline(whole.sum() - 0.5, color=MUTED, lw=0.8)
+    axis.axvline(0.5, color=INK, ls="--", lw=1)
+    axis.annotate("chance", (0.5, 1), (0, 3), xycoords=("data", "axes fraction"), textcoords="offset points",
+                  ha="center", fontsize=SMALL)  # fmt: skip
+    axis.set_xlabel("AUC of finding dishes, drinks and desserts that no shown photo has")
+    figure.facts = dict(zip(table.loc[whole, "score"], table.loc[whole, "value"], strict=True))
+    return figure
+
+
 def taste_bars(table: pd.DataFrame) -> Drawing:
     """Share of the picks that the user likes, per method, between all candidates and the best that a pool allows.
 

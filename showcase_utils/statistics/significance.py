@@ -91,10 +91,11 @@ def compare(
     bounds = _bounds(pair, groups, n_users, difference, rounds, confidence, seed)
     generator = np.random.default_rng([seed, 1])
     hits, swaps = 0, max(rounds, SWAPS)
+    mixed = [a.mixed(b) for a, b in zip(*pair, strict=True)]
     for start in range(0, swaps, CHUNK):
         own = generator.random((min(CHUNK, swaps - start), n_users)) < 0.5
         own = own[:, groups]  # (rounds, samples): all of a user's samples swap together
-        swapped = np.mean([a.mixed(b, own) - b.mixed(a, own) for a, b in zip(*pair, strict=True)], axis=0)
+        swapped = np.mean([mix(own) - mix(~own) for mix in mixed], axis=0)
         hits += int(np.count_nonzero(np.abs(swapped) >= abs(difference) - 1e-12))
     return Comparison(difference, *bounds, p_value=(1 + hits) / (1 + swaps), users=n_users)
 
@@ -122,7 +123,7 @@ def _runs(metric: Metric | Sequence[Metric], users: Sequence[Hashable]) -> list[
             if run.per_sample is None:
                 raise ValueError(f"'{run.variant}' has no values per sample, so nothing can be resampled")
             run = mean_metric(run.per_sample, run.variant)
-        n_samples = len(run.ngrams) if isinstance(run, TypeMetric) else len(run.statistics)
+        n_samples = len(run.items) if isinstance(run, TypeMetric) else len(run.statistics)
         if n_samples != len(users):
             raise ValueError(f"'{run.variant}' has {n_samples} samples but there are {len(users)} users given")
         runs.append(run)

@@ -14,6 +14,7 @@ from showcase_utils.demo_world.scenes import Scene
 from showcase_utils.demo_world.truth import load_truth
 from showcase_utils.demo_world.vocabulary import AMBIENCES, CUISINES
 from showcase_utils.metrics.generated import Grounding, with_references
+from showcase_utils.metrics.phrases import Named, Phrase
 from tests.metrics.conftest import tiny_gpt2
 
 __all__ = ["tiny_gpt2"]
@@ -73,6 +74,21 @@ def grounding(texts):
     return Grounding(photos, sentences, confidence, "one layer on [v; s]")
 
 
+def named(texts):
+    """The dishes that texts name, grounded where a photo beside them is of that dish."""
+
+    def phrases(text, image_ids):
+        found = [
+            Phrase(d, text.index(d), text.index(d) + len(d), 0.9 if d in image_ids else 0.1)
+            for d in DISHES
+            if d in text
+        ]
+        return sorted(found, key=lambda phrase: phrase.start)
+
+    rows = [phrases(*row) for row in zip(texts["text"].str.lower(), texts["image_ids"], strict=True)]
+    return Named(rows, [[d for d in DISHES if d in text.lower()] for text in texts["reference"]], frozenset(DISHES))
+
+
 @pytest.fixture(scope="session")
 def selection():
     """Scores of step 1: dpp and relevance beat chance by 0.4, the DPP is more diverse; two seeds each."""
@@ -107,7 +123,7 @@ def settings(tiny_gpt2):
 
 @pytest.fixture(scope="session")
 def given(texts, grounding, selection, diversity, truth):
-    return Given(texts, grounding, selection, diversity, truth)
+    return Given(texts, grounding, selection, diversity, truth, named(texts))
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import pytest
 
 from showcase_utils.alignment.annotations import majority_vote, split_by_review
 from showcase_utils.alignment.labelled import Labelled
+from showcase_utils.alignment.phi import train_alignment
 from showcase_utils.claims.alignment_truth import (
     cost_of_annotation_errors,
     described_pairs,
@@ -61,7 +62,8 @@ def test_wrong_votes_cost_and_true_ones_do_not() -> None:
     labelled = Labelled(pairs, image, sentence[order])
     truth = pd.DataFrame({"sentence": texts[true == 1], "image_id": "p"})
     settings = load_settings("smoke", ["alignment.lr=1e-2", "alignment.epochs=30", "alignment.hidden=0"])
-    table = cost_of_annotation_errors(labelled, truth, settings)
+    phi, _ = train_alignment(labelled.side("train"), labelled.side("val"), settings.alignment, settings.seed)
+    table = cost_of_annotation_errors(labelled, phi, truth, settings)
     assert table.loc["truth", "wrong_labels"] == 0
     training = (pairs["split"] == "train").to_numpy()
     assert table.loc["votes", "wrong_labels"] == pytest.approx(wrong[order][training].mean())

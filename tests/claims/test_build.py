@@ -10,7 +10,8 @@ from showcase_utils.claims.build import evaluate, taste_table
 from showcase_utils.metrics.generated import REFERENCE
 from tests.claims.conftest import DISHES
 
-FILES = {"metrics.csv", "comparisons.csv", "ladder.csv", "per_sample.parquet", "claims.json", "truth.json"}
+FILES = {"metrics.csv", "comparisons.csv", "ladder.csv", "per_sample.parquet", "phrases.parquet", "claims.json",
+         "truth.json"}  # fmt: skip
 
 
 def build(out, given, settings):
@@ -28,7 +29,8 @@ def few(given):
     """Two systems of one seed, for what does not depend on how many there are."""
     kept = given.texts[given.texts["system"].isin(["ours_ce", "ours_pc2l"]) & (given.texts["seed"] == 0)]
     grounding = given.grounding.take(kept.index)
-    return dataclasses.replace(given, texts=kept.reset_index(drop=True), grounding=grounding)
+    named = given.named.take(kept.index)
+    return dataclasses.replace(given, texts=kept.reset_index(drop=True), grounding=grounding, named=named)
 
 
 def test_every_system_has_every_metric_with_variant_and_interval(stage):
@@ -50,6 +52,15 @@ def test_every_system_has_every_metric_with_variant_and_interval(stage):
         "ours_ce": 1, "ours_pc2l": 0, "told_one": 0, "told_two": 0, "floor_neighbour": 0, REFERENCE: 0
     }  # fmt: skip
     assert metrics.loc[("Same text", "ours_ce"), "value"] == 1
+    assert metrics.loc["FMR", "value"].to_dict() == pytest.approx(
+        metrics.loc["Dish recall", "value"].drop(REFERENCE).to_dict()
+    )  # the photos show what the review names
+    assert metrics.loc["FCR", "value"].drop("ours_ce").drop("floor_neighbour").eq(1).all()
+    assert metrics.loc[("FCR", "ours_ce"), "value"] == 1 / 4 and metrics.loc[("DIV", "ours_ce"), "value"] == 1
+    assert metrics.loc["Grounded", "value"].to_dict() == pytest.approx(metrics.loc["Right", "value"].to_dict())
+    assert metrics.loc[("Least grounded", "told_two"), "value"] == pytest.approx(0.9)
+    phrases = pd.read_parquet(stage / "phrases.parquet")
+    assert phrases[phrases["system"] == "told_one"].groupby("review_id").size().eq(1).all()
     assert "one layer on [v; s]" in metrics.loc[("CLIP-Align", "ours_ce"), "variant"]
 
 
@@ -124,7 +135,8 @@ def test_a_cosine_in_the_place_of_phi_cannot_be_better_than_itself(tmp_path, few
 def test_same_seed_same_bytes_whatever_the_order_of_rows(tmp_path, few, settings):
     one = build(tmp_path / "a", few, settings)
     kept = pd.concat([run.iloc[::-1] for _, run in few.texts.groupby(["system", "seed"], sort=False)])
-    shuffled = dataclasses.replace(few, texts=kept, grounding=few.grounding.take(kept.index))
+    grounding, named = few.grounding.take(kept.index), few.named.take(kept.index)
+    shuffled = dataclasses.replace(few, texts=kept, grounding=grounding, named=named)
     two = build(tmp_path / "b", shuffled, settings)
     for path in one.iterdir():
         assert path.read_bytes() == (two / path.name).read_bytes(), path.name

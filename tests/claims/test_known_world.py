@@ -74,11 +74,11 @@ def test_dish_recall_and_true_alignment(truth):
 
 def test_taste_match_lies_between_chance_and_what_is_liked_best(truth):
     selected = frame(("ann", "b", ["tacos", "burger"], ""), ("bob", "b", ["burger", "tacos"], ""))
-    found = known_world.taste_match(truth, selected, {"b": list(SCENES)}, k=1)
+    found = known_world.taste_match(known_world.appeals(truth), selected, {"b": list(SCENES)}, k=1)
     assert found["chosen"].tolist() == [1, 1]
     assert found["chance"].tolist() == [1 / 4, 1 / 4]
     assert found["best_liked"].tolist() == [1, 1]
-    both = known_world.taste_match(truth, selected, {"b": list(SCENES)}, k=2)
+    both = known_world.taste_match(known_world.appeals(truth), selected, {"b": list(SCENES)}, k=2)
     assert both["chosen"].tolist() == [1 / 2, 1 / 2]
     assert (both["best_liked_appeal"] >= both["chosen_appeal"]).all()
 

@@ -13,6 +13,7 @@ from showcase_utils.artifacts import Artifacts
 from showcase_utils.claims import submission
 from showcase_utils.cli import app
 from showcase_utils.metrics.generated import REFERENCE, Grounding
+from tests.claims.conftest import named
 
 
 @pytest.fixture
@@ -28,9 +29,14 @@ def run(tmp_path, monkeypatch, texts, truth, tiny_gpt2):
         photos = [rng.normal(size=(2, 3)) for _ in range(len(frame))]
         return Grounding(photos, [rng.normal(size=(1, 3))] * len(frame), [np.full((2, 1), 0.5)] * len(frame))
 
+    class Reader:
+        def read(self, frame):
+            return named(frame)
+
     monkeypatch.setattr(Artifacts, "path", lambda self, name: stage)
     monkeypatch.setattr(Artifacts, "contents", lambda self, name: "digest")
     monkeypatch.setattr(submission, "ground_texts", ground)
+    monkeypatch.setattr(submission, "open_phrases", lambda stages: Reader())
     monkeypatch.setattr(submission, "known_truth", lambda stages: truth)
     settings = ["-s", f"evaluation.bertscore_model={tiny_gpt2}", "-s", "evaluation.bootstrap=20"]
 

@@ -6,8 +6,9 @@ import pytest
 import spacy
 from spacy.training import Example
 
+from showcase_utils.data.entities import CorpusPhrases, NounChunks, entity_finder
 from showcase_utils.generation.corpus import ShowcaseCorpus
-from showcase_utils.generation.entities import CorpusPhrases, EntitySwapper, NounChunks, entity_finder
+from showcase_utils.generation.entities import EntitySwapper
 
 CORPUS = [
     text

@@ -33,6 +33,16 @@ def per_sample(texts):
     )
 
 
+def test_the_quality_of_grounding_shows_scores_before_systems(tmp_path):
+    rows = [("ours", "all", 0.9), ("ours", "img_gpt2", 0.8), ("ours", "floor_frequent", np.nan), ("Φ", "all", 0.7)]
+    table = pd.DataFrame(rows, columns=["score", "system", "value"])
+    table = table.assign(low=table["value"] - 0.1, high=table["value"] + 0.1)
+    figure = plots.grounding_quality(table)
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels == ["ours", "Φ", "img_gpt2", "floor_frequent"] and figure.facts == {"ours": 0.9, "Φ": 0.7}
+    assert drawn(figure, tmp_path / "a.png")
+
+
 def drawn(figure, path):
     figure.savefig(path, dpi=60)
     with Image.open(path) as image:

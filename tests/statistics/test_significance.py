@@ -58,7 +58,7 @@ def test_distinct_without_a_user_and_swapped_by_recounting(n):
     np.testing.assert_allclose(metric.without(groups), left)
     own = rng.random((6, 9)) < 0.5
     swapped = [text.distinct([a if o else b for a, b, o in zip(one, two, row, strict=True)], n).value for row in own]
-    np.testing.assert_allclose(metric.mixed(other, own), swapped)
+    np.testing.assert_allclose(metric.mixed(other)(own), swapped)
 
 
 def test_bleu_swapped_by_rescoring():
@@ -68,7 +68,7 @@ def test_bleu_swapped_by_rescoring():
     swapped = [
         text.bleu([a if o else b for a, b, o in zip(one, two, row, strict=True)], references, 2).value for row in own
     ]
-    np.testing.assert_allclose(text.bleu(one, references, 2).mixed(text.bleu(two, references, 2), own), swapped)
+    np.testing.assert_allclose(text.bleu(one, references, 2).mixed(text.bleu(two, references, 2))(own), swapped)
 
 
 def test_the_randomisation_test_is_scipys():
