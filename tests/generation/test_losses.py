@@ -118,38 +118,3 @@ def test_bad_profile_and_alpha_are_named():
         personalized_contrastive(rows, rows, rows, 0.1, 0.5)
     with pytest.raises(ValueError, match="profile must be"):
         personalized_contrastive(rows, rows, rows[:2], 0.1, 2.0)
-
-
-def _terms(visual, target, swapped, history, profile):
-    return cross_modal_contrastive(visual, target, swapped, 0.1) + personalized_contrastive(
-        history, target, profile, 0.1, math.e
-    )
-
-
-def _rank_main(rank: int, store: str, inputs: list[torch.Tensor], folder: str) -> None:
-    torch.distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
-    half = len(inputs[0]) // 2
-    rows = slice(rank * half, (rank + 1) * half)
-    leaves = [value[rows].clone().requires_grad_(index < 4) for index, value in enumerate(inputs)]
-    loss = _terms(*leaves)
-    loss.backward()
-    torch.save({"loss": loss.detach(), "grads": [leaf.grad for leaf in leaves[:4]]}, f"{folder}/{rank}.pt")
-    torch.distributed.destroy_process_group()
-
-
-@pytest.mark.slow
-def test_two_processes_equal_one_with_the_whole_batch(tmp_path):
-    """The mean over ranks is what DistributedDataParallel makes of loss and gradients."""
-    generator = torch.Generator().manual_seed(1)
-    inputs = [torch.randn(8, 6, generator=generator, dtype=torch.float64) for _ in range(5)]
-    torch.multiprocessing.spawn(_rank_main, (str(tmp_path / "store"), inputs, str(tmp_path)), nprocs=2)
-    ranks = [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)]
-
-    whole = [value.clone().requires_grad_(index < 4) for index, value in enumerate(inputs)]
-    loss = _terms(*whole)
-    loss.backward()
-    torch.testing.assert_close((ranks[0]["loss"] + ranks[1]["loss"]) / 2, loss.detach())
-    for index in range(4):
-        # a rank's gradient with respect to its own rows, summed over losses of all ranks, then the mean over ranks
-        split = torch.cat([rank["grads"][index] for rank in ranks]) / 2
-        torch.testing.assert_close(split, whole[index].grad)
