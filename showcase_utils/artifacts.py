@@ -181,7 +181,7 @@ class Artifacts:
         locks = self.folder / ".locks"
         locks.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(locks / f"{stage}.lock"):
-            for name in self._inputs(stage):
+            for name in self.inputs(stage):
                 self._need(name)
             status = self.statuses(stage)[stage]
             fingerprint = digest(status.recipe)
@@ -196,7 +196,7 @@ class Artifacts:
                     shutil.rmtree(other)
             work.mkdir(parents=True, exist_ok=True)
             started = time.perf_counter()
-            inputs = {name: self.folder / name for name in self._inputs(stage)}
+            inputs = {name: self.folder / name for name in self.inputs(stage)}
             previous = final if status.manifest else None
             try:
                 (build or _spec(stage).load_builder())(BuildContext(work, inputs, self.settings, previous, progress))
@@ -289,7 +289,7 @@ class Artifacts:
 
     def _status(self, stage: str, above: Mapping[str, Status], verify: bool = False) -> Status:
         manifest = self._manifest(stage)
-        behind = next((name for name in self._inputs(stage) if above[name].state != FRESH), None)
+        behind = next((name for name in self.inputs(stage) if above[name].state != FRESH), None)
         why = f"its input '{behind}' is {above[behind].state}" if behind else ""
         recipe = None if behind else self._recipe(stage, above)
         if manifest is None:
@@ -307,16 +307,19 @@ class Artifacts:
 
     def _recipe(self, stage: str, above: Mapping[str, Status]) -> dict[str, Any]:
         spec = _spec(stage)
-        inputs = {name: above[name].manifest["contents"] for name in self._inputs(stage)}
+        inputs = {name: above[name].manifest["contents"] for name in self.inputs(stage)}
         return recipe_of(self.settings, spec.settings, inputs, spec.module)
 
-    def _inputs(self, stage: str) -> list[str]:
-        there = self.stages()
-        return [name for name in _spec(stage).inputs if name in there]
+    def inputs(self, stage: str) -> list[str]:
+        """The stages that a stage reads; a vision-language model that trains also reads photos, of the demo world's."""
+        there, wanted = self.stages(), list(_spec(stage).inputs)
+        if stage == "generation" and self.settings.generation.vlm:
+            wanted.insert(0, "world")
+        return [name for name in wanted if name in there]
 
     def _above(self, stage: str) -> set[str]:
         """A stage and all that it depends on."""
-        return {stage}.union(*(self._above(name) for name in self._inputs(stage)))
+        return {stage}.union(*(self._above(name) for name in self.inputs(stage)))
 
     def _manifest(self, stage: str) -> dict[str, Any] | None:
         """The manifest, empty where there is none; ``None``: it is damaged."""

@@ -189,6 +189,9 @@ class Generation(Section):
         ("st", "r2gen", "ref2seq", "peter", "text_gpt2", "img_gpt2", "ours_ce", "ours_ccl", "ours_pcl", "ours_pc2l"),
         min_length=1,
     )
+    vlm: Annotated[str | None, Weights(), Added(None)] = Field(
+        None, description="the vision-language model that `vlm_lora` trains: a hub's name, or a folder"
+    )
     seeds: Seeds = (0,)
     lr: PositiveFloat = 1e-4
     lrs: dict[str, PositiveFloat] = Field({}, description="of single systems, by name; all others have `lr`")

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 from showcase_utils.checking.findings import Check, Level
+from showcase_utils.checking.vlm import vlm_needs
 from showcase_utils.config import Settings
 
 HUB_FILES = ("model.safetensors", "open_clip_model.safetensors", "pytorch_model.bin", "open_clip_pytorch_model.bin")
@@ -23,6 +24,7 @@ def check_models(check: Check, settings: Settings) -> None:
     for key, name, notebook in (
         ("generation.decoder", settings.generation.decoder, "04"),
         ("generation.pretrained", settings.generation.pretrained, "04"),
+        ("generation.vlm", settings.generation.vlm, "04"),
         ("telling.vlm", settings.telling.vlm, "05"),
         ("evaluation.bertscore_model", settings.evaluation.bertscore_model, "05"),
         ("evaluation.nli", settings.evaluation.nli, "05"),
@@ -87,7 +89,7 @@ def check_libraries(check: Check, settings: Settings) -> None:
         wanted["spacy"] = ("metrics", "04")
     if settings.encoding.engine == "ray":
         wanted["ray"] = ("scale", "02")
-    if settings.generation.lora_rank:
+    if settings.generation.lora_rank or "vlm_lora" in settings.generation.systems:
         wanted["peft"] = ("lora", "04")
     if settings.generation.decoder.endswith(".gguf"):
         wanted["gguf"] = ("gguf", "04")
@@ -121,6 +123,7 @@ def check_machine(check: Check, settings: Settings, root: Path, rows: int, photo
         check.add("stops", "02", str(error))
         return
     check.needs.append(f"device {device}")
+    check.needs += vlm_needs(settings)
     if device.type == "cpu" and not small:
         check.add(
             "limits", "04", "no GPU: models of this size train for days on a CPU (`--backbones embedded` is small)"

@@ -9,7 +9,7 @@ import pandas as pd
 from accelerate.utils import broadcast_object_list
 from joblib import cpu_count, delayed
 
-from showcase_utils.artifacts import STAGES, Artifacts, BuildContext
+from showcase_utils.artifacts import Artifacts, BuildContext
 from showcase_utils.config import Generation
 from showcase_utils.devices import resolve_device
 from showcase_utils.generation.corpus import ShowcaseCorpus, open_corpus
@@ -83,7 +83,7 @@ def train_generation(store: Artifacts, progress: bool = True) -> Path | None:
     if not current_process(store.settings.device).is_main_process:
         (folder,) = broadcast_object_list([""])
         if folder:
-            inputs = {name: store.path(name) for name in STAGES["generation"].inputs}
+            inputs = {name: store.path(name) for name in store.inputs("generation")}
             build_generation(BuildContext(Path(folder), inputs, store.settings, progress=progress))
         return None
     opened: list[Path] = []

@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerBase
 from showcase_utils.artifacts import Stages
 from showcase_utils.config import Generation
 from showcase_utils.data.entities import entity_finder
-from showcase_utils.data.frames import load_histories, load_reviews, load_s1
+from showcase_utils.data.frames import load_histories, load_images, load_reviews, load_s1
 from showcase_utils.encoding.features import open_features
 from showcase_utils.generation.dataset import FeatureMap, ShowcaseDataset
 from showcase_utils.generation.entities import EntitySwapper
@@ -28,7 +28,8 @@ class ShowcaseCorpus:
 
     ``history`` maps a review id to the ids of its user's other reviews, ``past_texts`` those ids to their texts.
     ``chosen`` (review_id, image_ids) are the photos that step 1 chose for the reviews of val and test. ``swapped`` are
-    the texts ent(Y) by review id where they are made already; else ``swapper`` makes them.
+    the texts ent(Y) by review id where they are made already; else ``swapper`` makes them. ``paths`` are the files of
+    the photos by id, where a model reads pixels.
     """
 
     reviews: pd.DataFrame
@@ -41,6 +42,7 @@ class ShowcaseCorpus:
     settings: Generation
     seed: int = 0
     swapped: Mapping[str, str] | None = None
+    paths: Mapping[str, str] | None = None
 
     def rows(self, split: str) -> pd.DataFrame:
         """The reviews of a split; raises ``ValueError`` when there are none, or when one has no text."""
@@ -63,13 +65,14 @@ class ShowcaseCorpus:
         inputs: Inputs | None = None,
         joined: bool = False,
         retrieve: Callable[[ShowcaseCorpus, pd.DataFrame], Mapping[str, Sequence[str]]] | None = None,
+        kind: type[ShowcaseDataset] = ShowcaseDataset,
     ) -> ShowcaseDataset:
         """The samples of a split beside the user's true photos, or those that step 1 chose; with ``swap`` also ent(Y).
 
         ``inputs`` gives what a baseline reads beyond photos and history, by name and row. ``joined``: a share of the
         samples, ``settings.joined``, is of two visits of a user, with the photos and the texts of both, so that a
         model meets sets of several photos which do not belong together, as those that step 1 chooses. ``retrieve``
-        gives ids of others' reviews that stand behind the history.
+        gives ids of others' reviews that stand behind the history. ``kind`` is the class of the dataset.
 
         Raises ``ValueError`` for an empty split, an empty text, or a review without chosen photos.
         """
@@ -79,7 +82,7 @@ class ShowcaseCorpus:
             reviews = reviews.assign(image_ids=_chosen(reviews["review_id"], self.chosen))
         if joined:
             reviews, history, swapped = self._joined(reviews, swapped)
-        return ShowcaseDataset(
+        return kind(
             reviews,
             history,
             self.photos,
@@ -145,6 +148,7 @@ def open_corpus(stages: Stages) -> ShowcaseCorpus:
     Raises ``StaleStage`` that names the notebook to run.
     """
     features, settings, s1 = open_features(stages), stages.settings, load_s1(stages)
+    paths = load_images(stages, ["image_id", "path"]) if settings.generation.vlm else None
     return ShowcaseCorpus(
         reviews=load_reviews(stages.path("alignment") / "s2.parquet"),
         history=load_histories(stages),
@@ -155,6 +159,7 @@ def open_corpus(stages: Stages) -> ShowcaseCorpus:
         tokenizer=load_tokenizer(settings.generation.decoder),
         settings=settings.generation,
         seed=settings.seed,
+        paths=None if paths is None else paths.set_index("image_id")["path"],
     )
 
 

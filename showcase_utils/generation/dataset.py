@@ -92,6 +92,7 @@ class ShowcaseDataset(Dataset):
         past = [list(history[review])[: settings.history] for review in self.reviews["review_id"]]
         if context is not None:
             past = [[*own, *context[review]] for own, review in zip(past, self.reviews["review_id"], strict=True)]
+        self.histories = history
         self.photos = FeatureTable.gather(photos, self.reviews["image_ids"], "photo")
         self.history = FeatureTable.gather(review_features, past, "review")
         self.texts = [text.lower() for text in self.reviews["text"]]

@@ -61,6 +61,8 @@ def write_texts(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, samples: list[dict[str, Any]], **strategy: Any
 ) -> list[str]:
     """What a model in eval mode writes for the samples of one batch; greedy without a ``strategy``."""
+    if hasattr(model, "write"):
+        return model.write(samples, **strategy)
     generated = model.generate(**model_inputs(samples, model.device), **strategy)
     return [text.strip() for text in tokenizer.batch_decode(generated, skip_special_tokens=True)]
 

@@ -22,6 +22,7 @@ from showcase_utils.generation.corpus import ShowcaseCorpus
 from showcase_utils.generation.dataset import ShowcaseDataset
 from showcase_utils.generation.model import ShowcaseGenerator
 from showcase_utils.generation.retrieval import retrieve
+from showcase_utils.generation.vlm_lora import VlmLora
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class System:
     modalities: Literal["image", "text", "both"] = "both"
     ccl: bool = False
     pcl: bool = False
-    baseline: type[Baseline] | type[Pepler] | None = None
+    baseline: type[Baseline] | type[Pepler] | type[VlmLora] | None = None
     pretrained: bool = True
     target_attends: bool = True
     retrieves: bool = False
@@ -89,6 +90,8 @@ class System:
         self, corpus: ShowcaseCorpus, split: str, photos: Literal["true", "chosen"] = "true", swap: bool | None = None
     ) -> ShowcaseDataset:
         """The samples of a split with all that this system reads; ``swap``: with ent(Y), by default where CCL is."""
+        if isinstance(self.baseline, type) and issubclass(self.baseline, VlmLora):
+            return self.baseline.dataset(corpus, split, photos)
         swap = self.ccl if swap is None else swap
         inputs = self.baseline.inputs if self.baseline else None
         found = partial(retrieve, most=corpus.settings.retrieved) if self.retrieves else None
@@ -104,6 +107,7 @@ SYSTEMS: dict[str, System] = {
     "nrt": System("NRT", baseline=Nrt),
     "att2seq": System("Att2Seq", baseline=Att2Seq),
     "pepler": System("PEPLER", baseline=Pepler),
+    "vlm_lora": System("Vision-language model with LoRA", baseline=VlmLora),
     "text_gpt2": System("Text GPT-2", "text"),
     "img_gpt2": System("Img GPT-2", "image"),
     "ours_ce": System("Ours (CE)"),

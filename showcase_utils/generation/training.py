@@ -127,7 +127,7 @@ def _fit(
     trainer = ShowcaseTrainer(
         model,
         arguments,
-        data_collator=collate,
+        data_collator=getattr(model, "collate", collate),
         train_dataset=system.dataset(corpus, "train"),
         eval_dataset=system.dataset(corpus, "val"),
         callbacks=[

@@ -1,4 +1,4 @@
-"""A vision-language model as a system that nobody trains: photos as pixels, the user's past reviews as words.
+"""A vision-language model that nobody has trained for us: photos as pixels, the user's past reviews as words.
 
 Any model of ``AutoModelForImageTextToText`` whose processor has a chat template, by a hub's name or as a folder. It
 gets what our systems get, the chosen photos and the user's history, but in its own language: a question in words.
@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import torch
 from PIL import Image
-from transformers import AutoModelForImageTextToText, AutoProcessor
+from transformers import AutoModelForImageTextToText, AutoProcessor, BatchFeature, ProcessorMixin
 
 from showcase_utils.devices import resolve_device
 from showcase_utils.encoding.batches import open_photo
@@ -44,6 +44,33 @@ def conversation(photos: Sequence[Image.Image], past: Sequence[str]) -> list[dic
     return [{"role": "user", "content": [*content, {"type": "text", "text": words}]}]
 
 
+def load_processor(model: str) -> ProcessorMixin:
+    """Raises ``ValueError`` for a model without a chat template, ``OSError`` when there is none."""
+    with quietly():
+        processor = AutoProcessor.from_pretrained(model, trust_remote_code=False)
+    if not getattr(processor, "chat_template", None):
+        raise ValueError(
+            f"'{model}' has no chat template, so nobody knows how to ask it: give one tuned for instructions"
+        )
+    return processor
+
+
+def questions(processor: ProcessorMixin, asked: Sequence[tuple[Sequence[str], Sequence[str]]]) -> BatchFeature:
+    """Files of photos and past reviews as one batch of questions, padded in front, up to where the answer begins."""
+    turns = [
+        conversation([open_photo(Path(file), PIXELS).convert("RGB") for file in files], past) for files, past in asked
+    ]
+    return processor.apply_chat_template(
+        turns,
+        add_generation_prompt=True,
+        tokenize=True,
+        return_dict=True,
+        return_tensors="pt",
+        padding=True,
+        padding_side="left",
+    )
+
+
 @torch.inference_mode()
 def vlm_texts(
     model: str, corpus: ShowcaseCorpus, paths: Mapping[str, str], device: str = "auto", progress: bool = True
@@ -54,23 +81,17 @@ def vlm_texts(
     all others are. Raises ``ValueError`` for a model without a chat template, ``OSError`` when there is none.
     """
     settings, dataset = corpus.settings, corpus.dataset("test", "chosen")
+    processor = load_processor(model)
     with quietly():
-        processor = AutoProcessor.from_pretrained(model, trust_remote_code=False)
         network = AutoModelForImageTextToText.from_pretrained(model, trust_remote_code=False)
     check_finite(network, f"the vision-language model '{model}'")
-    if not getattr(processor, "chat_template", None):
-        raise ValueError(
-            f"'{model}' has no chat template, so nobody knows how to ask it: give one tuned for instructions"
-        )
     network = network.to(resolve_device(device)).eval()
     texts = []
     rows = dataset.reviews.itertuples()
     for row in progress_bar(rows, desc=system_name(model), total=len(dataset), disable=not progress):
         past = [corpus.past_texts[review] for review in corpus.history[row.review_id][: settings.history]]
-        asked = conversation([open_photo(Path(paths[image]), PIXELS).convert("RGB") for image in row.image_ids], past)
-        inputs = processor.apply_chat_template(
-            asked, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
-        ).to(network.device, network.dtype)
+        inputs = questions(processor, [([paths[image] for image in row.image_ids], past)])
+        inputs = inputs.to(network.device, network.dtype)
         with quietly():
             said = network.generate(**inputs, max_new_tokens=settings.max_tokens, do_sample=False)
         words = processor.decode(said[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)

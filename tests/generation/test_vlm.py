@@ -2,64 +2,21 @@
 
 from types import SimpleNamespace
 
-import numpy as np
 import pandas as pd
 import pytest
-import torch
 from PIL import Image
-from transformers import (
-    AutoTokenizer,
-    CLIPImageProcessor,
-    CLIPVisionConfig,
-    LlamaConfig,
-    LlavaConfig,
-    LlavaForConditionalGeneration,
-    LlavaProcessor,
-    set_seed,
-)
 
 from showcase_utils.artifacts import BuildContext
 from showcase_utils.config import load_settings
 from showcase_utils.generation import texts
 from showcase_utils.generation.vlm import QUESTION, conversation, vlm_texts
 from tests.generation.conftest import make_corpus, make_settings
-
-TEMPLATE = (
-    "{% for message in messages %}{% for part in message['content'] %}"
-    "{% if part['type'] == 'image' %}<image>{% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endfor %}"
-)
+from tests.generation.vlms import save_llava, save_photos
 
 
 @pytest.fixture(scope="module")
 def llava(tmp_path_factory, decoder):
-    folder = tmp_path_factory.mktemp("llava-tiny")
-    tokenizer = AutoTokenizer.from_pretrained(decoder)
-    tokenizer.add_tokens(["<image>"], special_tokens=True)
-    tokenizer.model_max_length = 4096
-    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
-    set_seed(0)
-    config = LlavaConfig(
-        vision_config=CLIPVisionConfig(**sizes, image_size=32, patch_size=16, projection_dim=32),
-        text_config=LlamaConfig(**sizes, vocab_size=len(tokenizer), max_position_embeddings=4096, eos_token_id=2),
-        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
-        image_seq_length=4,
-    )
-    model = LlavaForConditionalGeneration(config)
-    for weight in model.parameters():
-        if weight.ndim == 2:
-            torch.nn.init.normal_(weight, std=0.2)
-    model.save_pretrained(folder)
-    pictures = CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
-    processor = LlavaProcessor(
-        pictures,
-        tokenizer,
-        patch_size=16,
-        vision_feature_select_strategy="default",
-        num_additional_image_tokens=1,
-        chat_template=TEMPLATE,
-    )
-    processor.save_pretrained(folder)
-    return folder
+    return save_llava(tmp_path_factory.mktemp("llava-tiny"), decoder)
 
 
 @pytest.fixture
@@ -67,24 +24,15 @@ def corpus(world, decoder):
     return make_corpus(world, make_settings(decoder, max_tokens=8))
 
 
-def _photos(folder, corpus, seed):
-    folder.mkdir(exist_ok=True)
-    rng, paths = np.random.default_rng(seed), {}
-    for image in {image for images in corpus.chosen["image_ids"] for image in images}:
-        paths[image] = str(folder / f"{image}.png")
-        Image.fromarray(rng.integers(0, 255, (40, 48, 3), dtype=np.uint8)).save(paths[image])
-    return paths
-
-
 def test_texts_depend_on_photos_and_on_history(llava, corpus, tmp_path):
-    rows = vlm_texts(str(llava), corpus, _photos(tmp_path / "a", corpus, 0), "cpu", progress=False)
+    rows = vlm_texts(str(llava), corpus, save_photos(tmp_path / "a", corpus, 0), "cpu", progress=False)
     assert set(rows["system"]) == {f"vlm:{llava.name}"} and len(rows) == 8 and rows["text"].str.len().min() > 0
-    again = vlm_texts(str(llava), corpus, _photos(tmp_path / "a", corpus, 0), "cpu", progress=False)
+    again = vlm_texts(str(llava), corpus, save_photos(tmp_path / "a", corpus, 0), "cpu", progress=False)
     assert rows.equals(again)
-    other = vlm_texts(str(llava), corpus, _photos(tmp_path / "b", corpus, 1), "cpu", progress=False)
+    other = vlm_texts(str(llava), corpus, save_photos(tmp_path / "b", corpus, 1), "cpu", progress=False)
     assert (rows["text"] != other["text"]).any()
     corpus.history = {review: [] for review in corpus.history.index}
-    alone = vlm_texts(str(llava), corpus, _photos(tmp_path / "a", corpus, 0), "cpu", progress=False)
+    alone = vlm_texts(str(llava), corpus, save_photos(tmp_path / "a", corpus, 0), "cpu", progress=False)
     assert (rows["text"] != alone["text"]).any()
 
 
@@ -107,7 +55,7 @@ def test_a_model_that_can_not_be_asked_says_so(llava, corpus, tmp_path):
 def test_the_stage_has_its_rows_for_every_seed(llava, corpus, tmp_path, monkeypatch):
     """Around the model stand only what other systems write, and photos of which the file says where they lie."""
     settings = load_settings("smoke", {"telling.vlm": str(llava), "generation.seeds": [0, 1], "device": "cpu"})
-    images = pd.Series(_photos(tmp_path / "photos", corpus, 0)).rename_axis("image_id").reset_index(name="path")
+    images = pd.Series(save_photos(tmp_path / "photos", corpus, 0)).rename_axis("image_id").reset_index(name="path")
     others = pd.DataFrame({"system": ["floor_frequent"], "seed": [0], "text": ["the ramen was great"]})
     nothing = SimpleNamespace(photos=SimpleNamespace(check=lambda mark: None), fingerprint="", encode_texts=None)
 
