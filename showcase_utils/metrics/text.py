@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from functools import lru_cache
 from importlib.metadata import version
+from itertools import chain
 
 import numpy as np
 
@@ -134,15 +135,19 @@ def nist(hypotheses: Texts, references: Texts, order: int = 4) -> Metric:
     """
     check_pairs(hypotheses, references)
     hyps, refs = [tokens(text) for text in hypotheses], [tokens(text) for text in references]
-    ref_counts = [_counts(text, order) for text in refs]
     frequency: Counter[tuple[str, ...]] = Counter({(): sum(map(len, refs))})
-    for counts in ref_counts:
-        frequency.update(counts)
-    information = {gram: math.log2(frequency[gram[:-1]] / count) for gram, count in frequency.items() if gram}
+    for ref in refs:
+        frequency.update(_grams(ref, order))
+    information: dict[tuple[str, ...], float] = {}  # of those that a hypothesis shares with its reference, a tenth
     statistics = np.zeros((len(hyps), 2 * order + 2))
-    for row, hyp, ref, reference in zip(statistics, hyps, refs, ref_counts, strict=True):
-        for gram, count in (_counts(hyp, order) & reference).items():
-            row[len(gram) - 1] += information[gram] * count
+    for row, hyp, ref in zip(statistics, hyps, refs, strict=True):
+        reference, gained = _counts(ref, order), [0.0] * order
+        for gram, count in _counts(hyp, order).items():
+            if shared := min(count, reference.get(gram, 0)):
+                if gram not in information:
+                    information[gram] = math.log2(frequency[gram[:-1]] / frequency[gram])
+                gained[len(gram) - 1] += information[gram] * shared
+        row[:order] = gained
         row[order : 2 * order] = [max(len(hyp) - n, 0) for n in range(order)]
         row[-2:] = len(hyp), len(ref)
     value = float(_nist_of_sums(statistics.sum(axis=0, keepdims=True))[0])
@@ -225,10 +230,12 @@ def _bigrams(counts: Counter[tuple[str, ...]]) -> int:
 
 
 def _counts(words: Tokens, order: int) -> Counter[tuple[str, ...]]:
-    counts: Counter[tuple[str, ...]] = Counter()
-    for n in range(1, order + 1):
-        counts.update(zip(*(words[i:] for i in range(n)), strict=False))
-    return counts
+    return Counter(_grams(words, order))
+
+
+def _grams(words: Tokens, order: int) -> Iterator[tuple[str, ...]]:
+    """All n-grams of a text, the short ones first."""
+    return chain.from_iterable(zip(*(words[i:] for i in range(n)), strict=False) for n in range(1, order + 1))
 
 
 def distinct(hypotheses: Texts, n: int, level: str = "corpus") -> Metric:
