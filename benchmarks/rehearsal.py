@@ -17,6 +17,7 @@ import argparse
 import contextlib
 import importlib
 import json
+import logging
 import os
 import platform
 import shutil
@@ -105,6 +106,7 @@ def prepare(folder: Path, share: float) -> Path:
     config["model_cfg"]["embed_dim"] = DIM
     (clip / "open_clip_config.json").write_text(json.dumps(config))
     torch.manual_seed(0)
+    logging.disable(logging.WARNING)  # that no weights were loaded
     weights = open_clip.create_model(f"local-dir:{clip}", load_weights=False).state_dict()
     save_file({name: weight.contiguous() for name, weight in weights.items()}, clip / "open_clip_model.safetensors")
     tree: dict[str, Any] = {

@@ -684,7 +684,8 @@ def bench(
 ) -> None:
     """Measure ours beside its peers in one run; what follows the name goes to the benchmark."""
     folder = PACKAGE.parent / "benchmarks"
-    there = {path.stem.removeprefix("bench_"): path for path in sorted(folder.glob("bench_*.py"))}
+    files = sorted([*folder.glob("bench_*.py"), *folder.glob("rehearsal.py")])
+    there = {path.stem.removeprefix("bench_"): path for path in files}
     if not name:
         for known, path in there.items():
             purpose, _, _ = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")

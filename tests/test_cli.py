@@ -102,7 +102,7 @@ def test_evaluating_a_missing_file(invoke, tmp_path):
 def test_benchmarks_are_listed(invoke):
     result = invoke("bench")
     assert result.exit_code == 0
-    assert "greedy_map" in result.stdout and "reading" in result.stdout
+    assert all(name in result.stdout for name in ("greedy_map", "reading", "rehearsal"))
 
 
 def test_unknown_benchmark(invoke):

@@ -1,0 +1,54 @@
+"""benchmarks/rehearsal.py on a few hundred rows: it goes on where it was, and its table says what it found."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def rehearsal(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    import rehearsal
+
+    return rehearsal
+
+
+def test_what_the_published_counts_would_take(rehearsal):
+    def run(size):
+        parts = {"open_pools": 1.0 * size, "train": 2.0 * size**1.5}
+        return {"selection": {"cpu_seconds": sum(parts.values()), "peak_gib": 1.0, "gb_on_disk": 0.1, "parts": parts}}
+
+    stage, pools, train = rehearsal.summary([1 / 64, 1 / 16], [run(1), run(4)])
+    assert pools["slope"] == pytest.approx(1) and pools["whole"] == pytest.approx(64)
+    assert train["slope"] == pytest.approx(1.5) and train["whole"] == pytest.approx(2 * 64**1.5)
+    assert stage["full_epochs"] == pytest.approx(stage["whole"] + 29 * train["whole"]), (
+        "30 epochs, of which one was run"
+    )
+    flat = {"data": {"cpu_seconds": 3.0, "peak_gib": 1.0, "gb_on_disk": 0.1, "parts": {}}}
+    (row,) = rehearsal.summary([1 / 64, 1 / 16], [flat, flat])
+    assert row["slope"] == pytest.approx(0) and row["whole"] == pytest.approx(48), "never less than in proportion"
+    assert rehearsal.table([1 / 64, 1 / 16], [row]).loc["data", "minutes, whole"] == "0.8"
+
+
+@pytest.mark.slow
+def test_a_rehearsal_runs_and_goes_on(tmp_path):
+    command = [sys.executable, str(ROOT / "benchmarks" / "rehearsal.py"), "--share", "0.0003", "--to", "alignment"]
+    command += ["--folder", str(tmp_path)]
+    first = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert [line for line in first.stdout.splitlines() if line.startswith("– score_pairs")]
+    (record,) = tmp_path.glob("share-*/measured.json")
+    measured = json.loads(record.read_text())
+    assert list(measured) == ["data", "features", "alignment"] and measured["data"]["peak_gib"] > 0.1
+    again = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert "of 3 …" not in again.stdout and json.loads(record.read_text()) == measured
+
+    (photos,) = tmp_path.glob("share-*/rehearsal.yaml")
+    photos.write_text(photos.read_text().replace("image_review_all.json", "gone.json"))
+    broken = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert broken.returncode == 1 and "data at share 0.0003 failed" in broken.stderr and "gone.json" in broken.stderr
