@@ -439,24 +439,22 @@ def rate(
     artifacts: Root = "",
 ) -> None:
     """Human evaluation: write a blind rating sheet, or read the answers back with agreement and intervals."""
+    import pandas as pd
+
     from showcase_utils.claims import human
+    from showcase_utils.claims.raters import rating_tables
     from showcase_utils.statistics.resampling import interval_options
 
     settings = load_settings(profile, overrides or [])
     if sheet.suffix == ".json":
         judged = human.read_answers(sheet, answers or [])
         options = interval_options(settings)
-        console.print(f"low, high: intervals of {settings.evaluation.confidence * 100:g} % over reviews and over items")
-        tables = [human.preferences(judged, **options), human.agreement(judged, **options)]
-        tables.append(human.agreement_of_judges(judged, **options))
         scores = Artifacts(settings, artifacts).folder / "evaluation" / "per_sample.parquet"
-        if settings.data.source == "demo" and scores.is_file():
-            import pandas as pd
-
-            tables.append(human.agreement_with_truth(judged, pd.read_parquet(scores), **options))
-        for table in tables:
+        known = pd.read_parquet(scores) if settings.data.source == "demo" and scores.is_file() else None
+        console.print(f"low, high: intervals of {settings.evaluation.confidence * 100:g} % over reviews and over items")
+        for title, table in rating_tables(judged, known, **options):
             if len(table):
-                console.print(table.round(3).to_string(index=False))
+                console.print(f"\n{title}\n{table.round(3).to_string(index=False)}")
         return
     if answers:
         _fail(f"{sheet}: answers are read back with the sheet's .key.json, not with the sheet")

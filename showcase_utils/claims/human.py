@@ -22,7 +22,6 @@ from showcase_utils.metrics.generated import runs_of
 from showcase_utils.metrics.metric import Floats
 from showcase_utils.photos.thumbnails import data_address, thumbnail
 from showcase_utils.recipes import write_json
-from showcase_utils.statistics.correlation import rank_correlations
 from showcase_utils.statistics.resampling import percentile_bounds, resampled_rows
 from showcase_utils.statistics.significance import interval
 
@@ -243,45 +242,6 @@ def agreement(answers: pd.DataFrame, rounds: int = 1000, confidence: float = 0.9
         low, high = percentile_bounds(np.array([krippendorff(table[items]) for items in drawn]), confidence)
         row = {"question": question, "alpha": krippendorff(table), "low": low, "high": high}
         rows.append(row | {"raters": table.shape[1]})
-    return pd.DataFrame(rows)
-
-
-def agreement_of_judges(answers: pd.DataFrame, **options: Any) -> pd.DataFrame:
-    """α of every model with every other rater, by question, as in ``agreement``, whose ``options`` it takes."""
-    raters = dict.fromkeys(answers["rater"])
-    judges = [rater for rater in raters if rater.startswith(JUDGE)]
-    others = [rater for rater in raters if rater not in judges]
-    pairs = [(judge, other) for judge in judges for other in others] + list(combinations(judges, 2))
-    tables = [
-        agreement(answers[answers["rater"].isin(pair)], **options).drop(columns="raters")
-        .assign(rater=pair[0], other=pair[1])
-        for pair in pairs
-    ]  # fmt: skip
-    columns = ["question", "rater", "other", "alpha", "low", "high"]
-    return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
-
-
-def agreement_with_truth(answers: pd.DataFrame, per_sample: pd.DataFrame, **options: Any) -> pd.DataFrame:
-    """Spearman's ρ of each rater's answers on visual alignment with the true alignment, which a known world has.
-
-    ``per_sample`` as the stage *evaluation* writes it. Of two texts the difference of their true alignments counts.
-    Columns: rater, rho, low, high (over reviews), judgements. Empty where nothing is known.
-    """
-    if "True alignment" not in per_sample:
-        return pd.DataFrame()
-    first = per_sample[per_sample["seed"] == per_sample.groupby("system")["seed"].transform("min")]
-    known = first.set_index(["system", "review_id"])["True alignment"].to_dict()
-    asked = answers[answers["question"] == "alignment"]
-    sides = [asked[side] for side in ("system", "other") if side in asked]
-    values = [[known.get(key, np.nan) for key in zip(side, asked["review_id"], strict=True)] for side in sides]
-    truth = np.subtract(*map(np.array, values)) if len(values) == 2 else np.array(values[0], float)
-    asked = asked.assign(truth=truth).dropna(subset="truth")
-    rows = []
-    for rater, group in asked.groupby("rater", sort=False):
-        each, _ = rank_correlations({"rho": group["value"].to_numpy(float)}, group["truth"].to_numpy(float),
-                                    group["review_id"].tolist(), **options)  # fmt: skip
-        rho = each["rho"]
-        rows.append({"rater": rater, "rho": rho.value, "low": rho.low, "high": rho.high, "judgements": len(group)})
     return pd.DataFrame(rows)
 
 

@@ -89,17 +89,25 @@ class LocalJudge:
         start = time.perf_counter()
         inputs = self._inputs(question)
         ids = [self.tokenizer.encode(choice, add_special_tokens=False) for choice in question.choices]
-        common = os.path.commonprefix(ids)  # some tokenizers begin every word with the same token
-        after = [row[len(common)] if len(row) > len(common) else -1 for row in ids]
-        if -1 in after or len(set(after)) < len(after):
-            raise ValueError(f"{self.name} cannot tell {', '.join(question.choices)} apart by their first token")
-        length = inputs["input_ids"].shape[1]
+        if len({row[0] for row in ids}) == len(ids):  # one look at what comes next is enough
+            scores = self._ahead(inputs, [])[-1, [row[0] for row in ids]]
+        else:  # some tokenizers begin every word with the same token
+            scores = torch.stack([self._log_probability(inputs, row) for row in ids])
+        tokens = inputs["input_ids"].shape[1] + 1
+        return Answer(question.choices[int(scores.argmax())], tokens, time.perf_counter() - start)
+
+    def _log_probability(self, inputs: dict[str, Any], answer: list[int]) -> torch.Tensor:
+        logits = self._ahead(inputs, answer)[-len(answer) - 1 : -1].float()
+        return logits.log_softmax(dim=-1)[range(len(answer)), answer].sum()
+
+    def _ahead(self, inputs: dict[str, Any], answer: list[int]) -> torch.Tensor:
+        """Logits of what comes next, behind each token of the question and the answer, ``(tokens, vocabulary)``."""
+        length, given = inputs["input_ids"].shape[1], dict(inputs)
         for name, values in inputs.items():
             if values.ndim == 2 and values.shape[1] == length:  # whatever goes along with the tokens
-                more = {"input_ids": common, "attention_mask": [1] * len(common)}.get(name, [0] * len(common))
-                inputs[name] = torch.cat([values, values.new_tensor([more]).reshape(1, -1)], dim=1)
-        scores = self.network(**inputs).logits[0, -1, after]
-        return Answer(question.choices[int(scores.argmax())], length + 1, time.perf_counter() - start)
+                more = {"input_ids": answer, "attention_mask": [1] * len(answer)}.get(name, [0] * len(answer))
+                given[name] = torch.cat([values, values.new_tensor([more])], dim=1)
+        return self.network(**given).logits[0]
 
     def _inputs(self, question: Question) -> dict[str, Any]:
         photos = [Image.open(io.BytesIO(photo)).convert("RGB") for photo in question.photos]

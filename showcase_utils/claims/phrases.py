@@ -59,10 +59,10 @@ class PhraseReader:
         def by_phi(phrases: Sequence[str], photos: Features) -> Floats:
             rows = self.grounder.features(phrases)
             pairs = np.repeat(rows, len(photos), axis=0), np.tile(photos, (len(rows), 1))
-            return np.float64(self.phi.score(pairs[1], pairs[0])).reshape(len(rows), len(photos))
+            return self.phi.score(pairs[1], pairs[0]).astype(np.float64).reshape(len(rows), len(photos))
 
         def by_cosine(phrases: Sequence[str], photos: Features) -> Floats:
-            return 1 + np.float64(self.grounder.features(phrases) @ photos.T)
+            return 1 + (self.grounder.features(phrases) @ photos.T).astype(np.float64)
 
         cosine: dict[str, Score] = {"CLIP cosine": by_cosine}
         return cosine if self.phi.variant == COSINE else {"Φ": by_phi} | cosine

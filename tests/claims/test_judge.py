@@ -12,16 +12,12 @@ import torch
 from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel
 
 from showcase_utils.claims import judges
-from showcase_utils.claims.human import (
-    agreement_of_judges,
-    agreement_with_truth,
-    preferences,
-    read_answers,
-    write_sheet,
-)
+from showcase_utils.claims.human import preferences, read_answers, write_sheet
 from showcase_utils.claims.judge import judge_sheet
 from showcase_utils.claims.judges import EndpointJudge, LocalJudge, Question, first_choice
+from showcase_utils.claims.raters import agreement_of_judges, agreement_with_truth, rating_tables
 from tests.claims.test_human import answer, photos, texts
+from tests.generation.vlms import save_llava
 
 __all__ = ["photos", "texts"]
 
@@ -163,7 +159,7 @@ def test_judges_are_held_to_people_and_to_the_truth(tmp_path, texts, photos):
     files.append(answer(tmp_path, key, "judge:m", lambda systems, _: str(7 - int(points[systems[0]]))))
     answers = read_answers(key, files)
     table = agreement_of_judges(answers, rounds=20)
-    assert table[["rater", "other"]].drop_duplicates().to_numpy().tolist() == [["judge:m", "ann"], ["judge:m", "bob"]]
+    assert table[["rater", "other"]].drop_duplicates().to_numpy().tolist() == [["ann", "judge:m"], ["bob", "judge:m"]]
     assert (table["alpha"] < 0).all()
     assert agreement_of_judges(answers[answers["rater"] == "ann"]).empty
     truth = texts[["system", "seed", "review_id"]].assign(
@@ -172,3 +168,18 @@ def test_judges_are_held_to_people_and_to_the_truth(tmp_path, texts, photos):
     held = agreement_with_truth(answers, truth, rounds=20).set_index("rater")
     assert held.loc["ann", "rho"] == pytest.approx(1) and held.loc["judge:m", "rho"] == pytest.approx(-1)
     assert agreement_with_truth(answers, pd.DataFrame({"seed": [0]})).empty
+    tables = dict(rating_tables(answers, truth, rounds=20))
+    assert {"agreement with models", "ratings of alignment against the true alignment"} < set(tables)
+    assert tables["what people prefer"]["judgements"].eq(12).all()
+    assert tables["what judge:m prefers"]["judgements"].eq(6).all()
+    assert tables["agreement of people"]["alpha"].eq(1).all()
+
+
+def test_a_model_that_sees_is_asked_of_photos_too(judged, tiny_gpt2, tmp_path, photos):
+    judge = LocalJudge(str(save_llava(tmp_path / "llava", tiny_gpt2)), "cpu")
+    key, out, cost = judged(judge, "pairwise", samples=2)
+    assert (cost.asked, cost.unseen, cost.unanswered) == (4, 0, 0)
+    assert read_answers(key, [out])["question"].value_counts().to_dict() == {"alignment": 2, "expressiveness": 2}
+    picture = photos["p1"].read_bytes()
+    one, two = (judge.ask(Question("the tacos", (picture,) * n, ("A", "same", "B"))) for n in (1, 2))
+    assert two.tokens > one.tokens  # a photo has places of its own
