@@ -130,6 +130,7 @@ def test_where_there_is_no_difference_the_interval_says_so_19_times_in_20() -> N
     tables = []
     for seed in range(200):
         pairs = diversity_pairs(*same_world(seed), pairs=300, seed=seed)
+        pairs = pairs[pairs["kind"].str.endswith("business")]  # users have their own, by the same code
         claim, means = diversity_differences(pairs, seed, 200), diversity_means(pairs, seed, 200).set_index("kind")
         assert (claim["reproduced"] == (claim["low"] > 0)).all()
         tables.append(pd.concat([claim.iloc[0], means.loc["inter business"].add_prefix("inter_")]))
