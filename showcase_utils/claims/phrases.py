@@ -51,7 +51,8 @@ class PhraseReader:
 
     def beside(self, texts: pd.DataFrame) -> list[Features]:
         """Features of the photos of each row."""
-        return [self.photos[list(image_ids)] for image_ids in texts["image_ids"]]
+        sets = {ids: self.photos[list(ids)] for ids in dict.fromkeys(map(tuple, texts["image_ids"]))}
+        return [sets[tuple(image_ids)] for image_ids in texts["image_ids"]]
 
     def plainer(self) -> dict[str, Score]:
         """Other scores of phrases and photos, to compare with: Φ, and CLIP's cosine, shifted above 0."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from showcase_utils.metrics.metric import Floats
-from showcase_utils.statistics.resampling import group_weights, percentile_bounds
+from showcase_utils.statistics.resampling import percentile_bounds, user_weights
 from showcase_utils.statistics.significance import Interval
 
 
@@ -31,7 +31,7 @@ def auc(
     starts = np.flatnonzero(np.diff(score[order], prepend=-math.inf))
     groups = np.unique(np.asarray(users).astype(str), return_inverse=True)[1]
 
-    def of(weights: Floats | NDArray[np.int64]) -> Floats:  # (R, n) -> (R,)
+    def of(weights: Floats) -> Floats:  # (R, n) -> (R,)
         weights = weights[:, order]
         positive, negative = (np.add.reduceat(weights * side, starts, axis=1) for side in (label[order], ~label[order]))
         below = negative.cumsum(axis=1) - negative / 2
@@ -41,8 +41,7 @@ def auc(
 
     value = float(of(np.ones((1, len(label))))[0])
     n_users = int(groups.max()) + 1
-    drawn = group_weights(n_users, rounds, np.random.default_rng([seed, 0]))
-    values = np.concatenate([of(weights[:, groups]) for weights in drawn])
+    values = np.concatenate([of(weights[:, groups].astype(float)) for weights in user_weights(n_users, rounds, seed)])
     error = float(np.nanstd(values, ddof=1))
     return Interval(
         value, *percentile_bounds(values, confidence), error, f"bootstrap over {n_users} users, {rounds} rounds"

@@ -16,7 +16,7 @@ from scipy.stats import norm
 
 from showcase_utils.metrics.corpus import Ints, SumMetric, TypeMetric, mean_metric
 from showcase_utils.metrics.metric import Floats, Metric
-from showcase_utils.statistics.resampling import CHUNK, group_weights, percentile_bounds, seed_means
+from showcase_utils.statistics.resampling import CHUNK, percentile_bounds, seed_means, user_weights
 
 SWAPS = 1000  # at least so many: the smallest p must survive the correction for a ledger of claims
 
@@ -165,7 +165,7 @@ def _bounds(
         reach = float(norm.ppf(0.5 + confidence / 2)) * error
         return value - reach, value + reach, error, f"jackknife over {what}"
     draws, seeds = [], np.random.default_rng([seed, 2])
-    for drawn in group_weights(n_users, rounds, np.random.default_rng([seed, 0])):
+    for drawn in user_weights(n_users, rounds, seed):
         weights = drawn[:, groups]  # (rounds, samples)
         by_seed = [np.stack([run.under(weights) for run in runs], axis=1) for runs in sides]  # (rounds, seeds) each
         draws.append(seed_means(_difference(by_seed), seeds))
