@@ -66,8 +66,7 @@ def questions(processor: ProcessorMixin, asked: Sequence[tuple[Sequence[str], Se
         tokenize=True,
         return_dict=True,
         return_tensors="pt",
-        padding=True,
-        padding_side="left",
+        processor_kwargs={"padding": True, "padding_side": "left"},
     )
 
 

@@ -17,7 +17,7 @@ from showcase_utils.generation.training import load_system, train_system
 from showcase_utils.generation.vlm import questions, vlm_texts
 from showcase_utils.generation.vlm_lora import VlmLora
 from tests.generation.conftest import make_corpus, make_settings
-from tests.generation.vlms import save_llava, save_photos
+from tests.generation.vlms import save_idefics3, save_llava, save_photos, save_qwen
 
 
 @pytest.fixture(scope="module")
@@ -39,23 +39,32 @@ def test_fresh_adapters_answer_as_the_model_without_training(corpus, llava):
     assert list(got["text"]) == list(want["text"]) and list(got["review_id"]) == list(want["review_id"])
 
 
-def test_the_loss_is_that_of_the_answers_tokens_behind_each_question(corpus, llava):
+@pytest.mark.parametrize("save", [save_llava, save_idefics3, save_qwen])
+def test_the_loss_is_that_of_the_answers_tokens_behind_each_question(corpus, decoder, tmp_path, save):
+    """And an answer does not depend on the questions beside it, in the formats of SmolVLM and Qwen2.5-VL too."""
+    source = save(tmp_path / "model", decoder)
+    corpus = dataclasses.replace(corpus, settings=corpus.settings.model_copy(update={"vlm": str(source)}))
     torch.manual_seed(0)
     model, dataset = VlmLora.from_corpus(corpus).eval(), find_system("vlm_lora").dataset(corpus, "train")
-    samples = [dataset[index] for index in (0, 1, 17)]
-    batch, plain = model.collate(samples), AutoModelForImageTextToText.from_pretrained(llava).eval()
+    samples = [dataset[index] for index in (0, 1, 17)]  # of one photo and of two
+    batch, plain = model.collate(samples), AutoModelForImageTextToText.from_pretrained(source).eval()
     losses = []
     for sample, labels in zip(samples, batch["labels"], strict=True):
-        alone = questions(model.processor, [(sample["files"], sample["past"])])
+        alone = dict(questions(model.processor, [(sample["files"], sample["past"])]))
         ids = model.processor.tokenizer(sample["text"], add_special_tokens=False)["input_ids"]
         ids = [*ids[: corpus.settings.max_tokens - 1], model.processor.tokenizer.eos_token_id]
         assert labels[labels != IGNORED].tolist() == ids
-        both = torch.cat([alone["input_ids"], torch.tensor([ids])], dim=1)
+        answer = torch.tensor([ids])
+        behind = {"input_ids": answer, "attention_mask": torch.ones_like(answer)}
+        asked = alone["input_ids"].shape
+        for name in [name for name, value in alone.items() if value.shape == asked]:
+            alone[name] = torch.cat([alone[name], behind.get(name, torch.zeros_like(answer))], dim=1)
         with torch.no_grad():
-            logits = plain(input_ids=both, pixel_values=alone["pixel_values"]).logits[0]
-        chances = logits[-len(ids) - 1 : -1].log_softmax(-1)
+            chances = plain(**alone).logits[0, -len(ids) - 1 : -1].log_softmax(-1)
         losses += [-chances[place, token] for place, token in enumerate(ids)]
     torch.testing.assert_close(model(**batch).loss, sum(losses) / len(losses), rtol=1e-4, atol=1e-4)
+    together = model.write(samples, eos_token_id=2, pad_token_id=0)
+    assert together == [model.write([sample], eos_token_id=2, pad_token_id=0)[0] for sample in samples]
 
 
 def test_only_adapters_of_the_language_model_train_and_are_saved(corpus, tmp_path):
