@@ -119,7 +119,7 @@ def prepare(folder: Path, share: float) -> Path:
     }
     profile.with_suffix(".new").write_text(yaml.safe_dump(tree | CUT))
     settings = load_settings(profile.with_suffix(".new").rename(folder / "draft.yaml"))
-    pairs = 3.5 * 2.9  # of a review, on average
+    pairs = 3.5 * 3.8  # of a review, on average
     threshold = float(norm.isf(1 - (1 - KEPT) ** (1 / pairs))) / DIM**0.5
     (folder / "phi").mkdir()
     CosinePhi(threshold, load_clip(settings.encoding, "cpu").fingerprint).save(folder / "phi")
