@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from showcase_utils.metrics.metric import Floats
-from showcase_utils.statistics.resampling import percentile_bounds, user_weights
-from showcase_utils.statistics.significance import Interval
+from showcase_utils.statistics.resampling import percentile_bounds
+from showcase_utils.statistics.significance import Interval, user_weights
 
 
 def auc(

@@ -7,7 +7,6 @@ which its results come.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -31,13 +30,6 @@ def group_weights(n_groups: int, rounds: int, generator: np.random.Generator) ->
     for start in range(0, rounds, CHUNK):
         chunk = min(CHUNK, rounds - start)
         yield generator.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=chunk)
-
-
-@lru_cache(maxsize=1)  # a table asks for the same draw some hundred times
-def user_weights(n_users: int, rounds: int, seed: int) -> list[NDArray[np.uint16]]:
-    """The draws of ``group_weights`` by which every interval over users is made, so that they can be compared."""
-    drawn = group_weights(n_users, rounds, np.random.default_rng([seed, 0]))
-    return [weights.astype(np.uint16) for weights in drawn]
 
 
 def resampled_rows(groups: Ints, rounds: int, generator: np.random.Generator) -> Iterator[Ints]:

@@ -9,14 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import norm
 
 from showcase_utils.metrics.corpus import Ints, SumMetric, TypeMetric, mean_metric
 from showcase_utils.metrics.metric import Floats, Metric
-from showcase_utils.statistics.resampling import CHUNK, percentile_bounds, seed_means, user_weights
+from showcase_utils.statistics.resampling import CHUNK, group_weights, percentile_bounds, seed_means
 
 SWAPS = 1000  # at least so many: the smallest p must survive the correction for a ledger of claims
 
@@ -114,6 +116,13 @@ def holm(p_values: Sequence[float]) -> Floats:
 def detectable(comparison: Comparison, confidence: float = 0.95, power: float = 0.8) -> float:
     """The smallest true difference that this many users would show, with that power, at that confidence."""
     return float((norm.ppf(0.5 + confidence / 2) + norm.ppf(power)) * comparison.standard_error)
+
+
+@lru_cache(maxsize=1)  # a table asks for the same draw some hundred times
+def user_weights(n_users: int, rounds: int, seed: int) -> list[NDArray[np.uint16]]:
+    """The draws of ``group_weights`` by which every interval over users is made, so that they can be compared."""
+    drawn = group_weights(n_users, rounds, np.random.default_rng([seed, 0]))
+    return [weights.astype(np.uint16) for weights in drawn]
 
 
 def _runs(metric: Metric | Sequence[Metric], users: Sequence[Hashable]) -> list[Any]:
