@@ -28,6 +28,8 @@ PRAISE = (
     "The {} alone is worth the trip.",
     "Crowded, but the {} made up for it.",
     "Go early for the {} and stay for tea.",
+    "By the {} we forgot the time.",
+    "I came back for the {}.",
 )
 
 
