@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 import torch
@@ -17,7 +15,7 @@ from showcase_utils.parallel import jobs_on, side_by_side
 from showcase_utils.selection.choosing import Choice, choose, first_picks
 from showcase_utils.selection.chosen import CHOSEN, shown_choice
 from showcase_utils.selection.curves import K_RANGE, k_curves, theta_curves
-from showcase_utils.selection.methods import MODELS, Method, Selector, Variant, methods_of, model_folder, open_selectors
+from showcase_utils.selection.methods import MODELS, Method, Variant, methods_of, model_folder, open_selectors
 from showcase_utils.selection.pools import Pools, open_pools
 from showcase_utils.selection.scoring import is_evaluable, sameness_of_places, score, selected_ids
 
@@ -50,49 +48,25 @@ def build(
     history.to_csv(out / "history.csv", index=False)
     selectors = open_selectors(variants, out / MODELS, settings, device)
 
-    tasks = [
-        delayed(_choices)(pools, selectors, settings, seed, device),
-        delayed(_theta_curves)(pools, selectors, settings.k, device),
-    ]
-    chosen, by_theta = side_by_side(tasks, jobs_on(device, settings.jobs, len(tasks)), "choosing", progress)
-    chosen.selected.to_parquet(out / "selected.parquet", index=False)
-    shown_choice(chosen.selected, settings).to_parquet(out / CHOSEN, index=False)
-    chosen.scores.to_parquet(out / "scores.parquet", index=False)
-    chosen.by_k.to_parquet(out / "k_scores.parquet", index=False)
-    _write(chosen.sameness, out / "sameness.csv")
-    _write(by_theta, out / "theta_curves.csv")
-
-
-class _Choices(NamedTuple):
-    """The choices on validation and test, their scores, those by k on large test pools, how alike users' sets are."""
-
-    selected: pd.DataFrame
-    scores: pd.DataFrame
-    by_k: pd.DataFrame
-    sameness: pd.DataFrame
-
-
-def _choices(
-    pools: Pools, selectors: Sequence[Selector], settings: Selection, seed: int, device: str | torch.device
-) -> _Choices:
     selected, scores = [], []
     for split in ("val", "test"):
         rows, longest = pools.rows(split), max(settings.k, *K_RANGE) if split == "test" else settings.k
-        lists = choose(pools, rows, selectors, longest, device)
+        lists = choose(pools, rows, selectors, longest, device, f"choosing, {split}" if progress else "")
         short = [selector for selector in selectors if not selector.method.nested and longest > settings.k]
         choices = first_picks(lists, settings.k) | choose(pools, rows, short, settings.k, device)
         selected += [selected_ids(pools, rows, variant, choice) for variant, choice in choices.items()]
         scores += [score(pools, rows, variant, choice, settings.k) for variant, choice in choices.items()]
-    same = sameness_of_places(pools, selectors, settings.k, seed, device)
+    table = pd.concat(selected, ignore_index=True)
+    table.to_parquet(out / "selected.parquet", index=False)
+    shown_choice(table, settings).to_parquet(out / CHOSEN, index=False)
+    pd.concat(scores, ignore_index=True).to_parquet(out / "scores.parquet", index=False)
+    _write(sameness_of_places(pools, selectors, settings.k, seed, device), out / "sameness.csv")
+
     large = is_evaluable(pools, rows, max(K_RANGE))
     lists = {variant: Choice(choice.picks[large]) for variant, choice in lists.items()}
-    by_k = k_curves(pools, rows[large], lists, selectors, device)
-    return _Choices(pd.concat(selected, ignore_index=True), pd.concat(scores, ignore_index=True), by_k, same)
-
-
-def _theta_curves(pools: Pools, selectors: Sequence[Selector], k: int, device: str | torch.device) -> pd.DataFrame:
-    rows = pools.rows("test")
-    return theta_curves(pools, rows[is_evaluable(pools, rows, k)], selectors, k, device)
+    k_curves(pools, rows[large], lists, selectors, device).to_parquet(out / "k_scores.parquet", index=False)
+    enough = rows[is_evaluable(pools, rows, settings.k)]
+    _write(theta_curves(pools, enough, selectors, settings.k, device, progress), out / "theta_curves.csv")
 
 
 def train(

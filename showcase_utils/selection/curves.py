@@ -35,7 +35,7 @@ def k_curves(
 
 
 def theta_curves(
-    pools: Pools, rows: Ints, selectors: Sequence[Selector], k: int, device: str | torch.device
+    pools: Pools, rows: Ints, selectors: Sequence[Selector], k: int, device: str | torch.device, progress: bool
 ) -> pd.DataFrame:
     """Relevance against diversity as θ goes from 0 to almost 1: a row per method, profile and θ, of the first seed."""
     first: dict[tuple[str, str], Selector] = {}
@@ -43,7 +43,7 @@ def theta_curves(
         if selector.method.weighs:
             first.setdefault(selector.variant[:2], selector)
     picks: dict[tuple[Variant, float], Ints] = {}
-    for where, selector, ranking in rankings(pools, rows, list(first.values()), device):
+    for where, selector, ranking in rankings(pools, rows, list(first.values()), device, "θ" if progress else ""):
         for theta, chosen in zip(THETAS, selector.choose_each(ranking, k, THETAS), strict=True):
             empty = np.full((len(rows), k), -1, dtype=np.int64)
             found = picks.setdefault((selector.variant, theta), empty)
