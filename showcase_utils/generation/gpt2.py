@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 from torch.nn import functional as F
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from showcase_utils.extras import extra
@@ -61,6 +61,30 @@ def load_tokenizer(decoder: str | os.PathLike) -> PreTrainedTokenizerBase:
     if tokenizer.eos_token_id is None:
         raise ValueError(f"the tokenizer of '{decoder}' has no end token, so no text would ever end")
     return tokenizer
+
+
+def read_decoder(decoder: str | os.PathLike, max_tokens: int) -> tuple[Any, PreTrainedTokenizerBase]:
+    """The configuration of a decoder setting, and its tokenizer.
+
+    Raises ``ValueError`` when the checkpoint is no causal language model, has fewer positions than ``max_tokens``, or a
+    tokenizer that does not fit it or has no end token; ``OSError`` when there is none.
+    """
+    with quietly():
+        config: Any = AutoConfig.from_pretrained(**decoder_source(decoder))
+    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        raise ValueError(f"decoder '{decoder}' is a '{config.model_type}': give a causal language model")
+    tokenizer, positions = load_tokenizer(decoder), config.max_position_embeddings
+    if positions < max_tokens:
+        raise ValueError(
+            f"decoder '{decoder}' has {positions} positions, fewer than {max_tokens} tokens: set "
+            f"generation.max_tokens to {positions} at most, or name another decoder"
+        )
+    if len(tokenizer) > config.vocab_size:
+        raise ValueError(
+            f"decoder '{decoder}' knows {config.vocab_size} tokens, its tokenizer {len(tokenizer)}: resize its "
+            "embeddings (resize_token_embeddings) and save it again"
+        )
+    return config, tokenizer
 
 
 def mean_cross_entropy(logits: Tensor, tokens: Tensor) -> Tensor:

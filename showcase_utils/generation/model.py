@@ -16,8 +16,6 @@ from typing import Any, Literal, Self
 import torch
 from torch import Tensor, nn
 from transformers import (
-    MODEL_FOR_CAUSAL_LM_MAPPING,
-    AutoConfig,
     AutoModelForCausalLM,
     EncoderDecoderCache,
     GenerationConfig,
@@ -34,9 +32,9 @@ from showcase_utils.generation.gpt2 import (
     DROPOUT,
     IGNORED,
     decoder_source,
-    load_tokenizer,
     mean_cross_entropy,
     quietly,
+    read_decoder,
 )
 from showcase_utils.generation.prefix import Prefix, add_adapters, check_decoder, checkpoint_names, train_adapters
 from showcase_utils.generation.shapes import ShowcaseConfig, ShowcaseOutput
@@ -151,21 +149,7 @@ class ShowcaseGenerator(PreTrainedModel, GenerationMixin):
         or a tokenizer that does not fit it or has no end token; ``OSError`` when there is none.
         """
         refuse_unknown(shapes, ShowcaseConfig.__annotations__ | cls.config_class.__annotations__, "from_decoder")
-        with quietly():
-            decoder_config = AutoConfig.from_pretrained(**decoder_source(decoder))
-        if type(decoder_config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
-            raise ValueError(f"decoder '{decoder}' is a '{decoder_config.model_type}': give a causal language model")
-        tokenizer, positions = load_tokenizer(decoder), decoder_config.max_position_embeddings
-        if positions < max_tokens:
-            raise ValueError(
-                f"decoder '{decoder}' has {positions} positions, fewer than {max_tokens} tokens: set "
-                f"generation.max_tokens to {positions} at most, or name another decoder"
-            )
-        if len(tokenizer) > decoder_config.vocab_size:
-            raise ValueError(
-                f"decoder '{decoder}' knows {decoder_config.vocab_size} tokens, its tokenizer {len(tokenizer)}: resize "
-                "its embeddings (resize_token_embeddings) and save it again"
-            )
+        decoder_config, tokenizer = read_decoder(decoder, max_tokens)
         eos, pad = tokenizer.eos_token_id, tokenizer.pad_token_id
         start = eos if tokenizer.bos_token_id is None else tokenizer.bos_token_id
         is_gpt2 = isinstance(decoder_config, GPT2Config)
