@@ -85,7 +85,7 @@ def open_phrases(stages: Stages) -> PhraseReader:
     def visible(phrases: Features) -> np.ndarray:
         if phi.variant == COSINE:  # a cosine of "my mom" is as high as another
             return np.ones(len(phrases), bool)
-        best = [phi.score(some, np.tile(phrase, (len(some), 1))).max() for phrase in phrases]
+        best = [phi.score(some, np.tile(phrase, (len(some), 1))).max(initial=0) for phrase in phrases]
         return np.array(best) >= phi.threshold
 
     scale = clip.model.logit_scale.exp().item()

@@ -99,7 +99,8 @@ def compare(
         own = own[:, groups]  # (rounds, samples): all of a user's samples swap together
         swapped = np.mean([mix(own) - mix(~own) for mix in mixed], axis=0)
         hits += int(np.count_nonzero(np.abs(swapped) >= abs(difference) - 1e-12))
-    return Comparison(difference, *bounds, p_value=(1 + hits) / (1 + swaps), users=n_users)
+    p_value = math.nan if math.isnan(difference) else (1 + hits) / (1 + swaps)
+    return Comparison(difference, *bounds, p_value=p_value, users=n_users)
 
 
 def holm(p_values: Sequence[float]) -> Floats:

@@ -53,6 +53,7 @@ def test_all_problems_are_told_at_once(own, monkeypatch):
         "generation.decoder=some/gpt2-that-nobody-has",
         "encoding.model=local-dir:nowhere",
         "evaluation.bertscore_model=/not/there",
+        "evaluation.nli=/nor/there",
         "generation.entities=spacy",
         "generation.spacy_model=xx_no_pipeline",
     )
@@ -62,6 +63,7 @@ def test_all_problems_are_told_at_once(own, monkeypatch):
         "HF_HUB_OFFLINE forbids",
         "no open_clip_config.json",
         "/not/there",
+        "evaluation.nli: /nor/there is not there",
         "xx_no_pipeline",
     ):
         assert words in stops

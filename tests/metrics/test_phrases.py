@@ -59,6 +59,12 @@ def test_texts_without_photos_or_visible_phrases_are_left_out(grounder):
     assert np.isnan(grounded_share(rows).per_sample).all() and np.isnan(least_grounded(rows).value)
 
 
+def test_a_corpus_that_names_nothing_leaves_every_phrase_without_rivals():
+    alone = PhraseGrounder(encode, 20.0, lambda features: features[:, 4] < 0.9, [])
+    (row,) = alone.ground(found("tacos"), [encode(["ramen"])])
+    assert row[0].confidence == 1
+
+
 def test_phrases_come_in_order_in_lower_case():
     texts = [f"the {dish} {end}" for dish in ("Beef Tacos", "ramen") for end in ("was good", "came cold", "is it", "!")]
     rows = find_phrases(CorpusPhrases(texts), ["ramen and the Beef Tacos", "ramen and the Beef Tacos", "nothing"])

@@ -93,6 +93,13 @@ def test_equal_systems_are_rarely_told_apart_and_unequal_ones_are():
     assert better.p_value < 0.01 and better.low > 0
 
 
+def test_what_is_not_defined_is_no_significant_difference():
+    nothing = mean_metric(np.full(6, np.nan), "x")
+    found = compare(mean_metric(np.arange(6.0), "x"), nothing, np.arange(6), rounds=20)
+    assert math.isnan(found.value) and math.isnan(found.p_value)
+    assert math.isnan(holm([found.p_value])[0])
+
+
 def test_distinct_is_compared_over_users():
     rng = np.random.default_rng(7)
     rich, poor = texts(rng, 80), texts(rng, 80, WORDS[:3])
