@@ -6,6 +6,7 @@ import ast
 from pathlib import Path
 from typing import Any
 
+from showcase_utils.artifacts import STAGES
 from showcase_utils.extras import extra
 from showcase_utils.published import read_notebook, sources_of
 
@@ -26,7 +27,7 @@ class Kernels:
                 from jupyter_client import AsyncKernelManager
                 from jupyter_core.utils import run_sync
             manager = AsyncKernelManager(kernel_name=KERNEL)
-            arguments = [QUIET, f"--IPKernelApp.code_to_run={_warm_up(notebook)}"]
+            arguments = [QUIET, f"--IPKernelApp.code_to_run={warm_up(notebook)}"]
             run_sync(manager.start_kernel)(cwd=str(notebook.parent), extra_arguments=arguments)
             self._started[notebook] = manager
         return self._started[notebook]
@@ -45,8 +46,9 @@ class Kernels:
             self.stop(notebook)
 
 
-def _warm_up(notebook: Path) -> str:
-    """What the cells import, in a function: a cell that forgets an import must fail."""
+def warm_up(notebook: Path) -> str:
+    """What the cells and their stages import, in a function: a cell that forgets an import must fail."""
     nodes = [node for cell in sources_of(read_notebook(notebook)) for node in ast.parse(cell).body]
     imports = [ast.unparse(node) for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+    imports += [f"import {stage.module}" for stage in STAGES.values() if stage.notebook == notebook.stem]
     return "\n    ".join(["def _warm_up():", "pass", *imports]) + "\n_warm_up()\ndel _warm_up"

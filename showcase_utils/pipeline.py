@@ -217,6 +217,7 @@ def _execute(
             km=manager,
             start_timeout=600,  # seconds: what it imports takes long on a machine that is busy
             progress_bar=False,
+            request_save_on_cell_execute=False,  # twice a cell, all figures; a notebook that fails is written anyway
             on_cell_start=lambda cell, cell_index, **_: on_cell(name, cell_index + 1, cells),
         )
     except papermill.PapermillExecutionError as error:

@@ -1,11 +1,14 @@
 """The driver over small notebooks of its own; the real ones run under nbval and in tests/notebooks."""
 
+import ast
+
 import psutil
 import pytest
 
 from showcase_utils import pipeline
-from showcase_utils.artifacts import Artifacts
+from showcase_utils.artifacts import STAGES, Artifacts
 from showcase_utils.config import SettingsError, load_settings
+from showcase_utils.kernels import warm_up
 from showcase_utils.pipeline import RunError
 from showcase_utils.published import read_notebook
 from tests.small_notebooks import code, write_notebook
@@ -120,6 +123,13 @@ def test_bad_overrides_stop_before_anything_runs(house):
 def test_publishing_is_for_the_demo_profile_as_it_ships(house):
     with pytest.raises(RunError, match="--publish"):
         run(house, publish=True)
+
+
+@pytest.mark.parametrize("name", pipeline.NOTEBOOKS)
+def test_what_the_stages_of_a_notebook_import_is_imported_ahead(name):
+    ahead = ast.parse(warm_up(pipeline.notebooks_folder() / f"{name}.ipynb"))
+    found = {alias.name for node in ast.walk(ahead) if isinstance(node, ast.Import) for alias in node.names}
+    assert {stage.module for stage in STAGES.values() if stage.notebook == name} <= found
 
 
 @pytest.mark.parametrize(
