@@ -7,6 +7,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, TrainerControl
 
+from showcase_utils.generation.baselines import att2seq
 from showcase_utils.generation.baselines.identities import Identities
 from showcase_utils.generation.callbacks import SampleTexts, TwoStages
 from showcase_utils.generation.dataset import collate
@@ -58,10 +59,10 @@ def test_nrt_learns_ratings_and_is_never_given_one_to_write_about(corpus):
 
 
 @torch.no_grad()
-def test_att2seq_starts_each_layer_from_the_attributes_and_attends_to_them(corpus):
-    settings = corpus.settings.model_copy(update={"encoder_layers": 2})
+def test_att2seq_starts_each_layer_from_the_attributes_and_attends_to_them(corpus, monkeypatch):
+    monkeypatch.setattr(att2seq, "LAYERS", 2)
     torch.manual_seed(0)
-    model = with_random_weights(find_system("att2seq").build(dataclasses.replace(corpus, settings=settings)))
+    model = with_random_weights(find_system("att2seq").build(corpus))
     tokens, pair = torch.arange(3, 8).unsqueeze(0), torch.randn(1, 2, 64)
     first = torch.tanh(model.first.weight @ pair.flatten() + model.first.bias)
     starts = torch.stack([first[:64], first[64:]]).unsqueeze(1)

@@ -21,6 +21,8 @@ from showcase_utils.generation.baselines.identities import (
     IdentityEncoder,
 )
 
+LAYERS = 1  # the original's two take many times the steps: what the second reads is short at first
+
 
 class Att2SeqConfig(IdentityConfig):
     """The shapes of all that know users and items."""
@@ -29,18 +31,17 @@ class Att2SeqConfig(IdentityConfig):
 
 
 class Att2Seq(IdentityBaseline):
-    """Stacked LSTM whose layers each start from a part of the encoded attributes."""
+    """LSTM whose layers each start from a part of the encoded attributes."""
 
     config_class = Att2SeqConfig
     recurrent = True
 
     def __init__(self, config: Att2SeqConfig):
         super().__init__(config)
-        width, layers = config.width, config.layers
+        width = config.width
         self.encoder = IdentityEncoder(config.users, config.items, width)
-        self.first = nn.Linear(2 * width, layers * width)
-        dropout = config.dropout if layers > 1 else 0.0  # between layers: a single one has none
-        self.lstm = nn.LSTM(width, width, layers, batch_first=True, dropout=dropout)
+        self.first = nn.Linear(2 * width, LAYERS * width)
+        self.lstm = nn.LSTM(width, width, LAYERS, batch_first=True)
         self.score = nn.Linear(2 * width, 1, bias=False)
         self.fusion = nn.Linear(2 * width, width, bias=False)
         self.post_init()
@@ -61,7 +62,7 @@ class Att2Seq(IdentityBaseline):
 
     def _read(self, words: Tensor, attributes: Tensor) -> Tensor:
         first = self.first(attributes.flatten(1)).tanh()  # (B, layers · width)
-        first = first.view(len(first), self.config.layers, -1).transpose(0, 1).contiguous().to(words.dtype)
+        first = first.view(len(first), self.lstm.num_layers, -1).transpose(0, 1).contiguous().to(words.dtype)
         with torch.autocast("cpu", enabled=False):  # without AVX-512, oneDNN has no LSTM in bfloat16
             return self.lstm(words, (first, torch.zeros_like(first)))[0]
 
