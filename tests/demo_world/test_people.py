@@ -34,24 +34,24 @@ def test_liking_follows_the_weights_and_the_heat():
     assert liking(person.tastes, Scene("drink", drink="mojito")) == weights["mojito"]
 
 
-def test_taste_decides_where_people_eat(demo_city):
-    restaurants = {restaurant.business_id: restaurant for restaurant in demo_city.restaurants}
-    tastes = {person.user_id: person.tastes for person in demo_city.people}
-    chosen = [tastes[r.user_id].cuisines[restaurants[r.business_id].cuisine] for r in demo_city.reviews]
+def test_taste_decides_where_people_eat(town):
+    restaurants = {restaurant.business_id: restaurant for restaurant in town.restaurants}
+    tastes = {person.user_id: person.tastes for person in town.people}
+    chosen = [tastes[r.user_id].cuisines[restaurants[r.business_id].cuisine] for r in town.reviews]
     assert np.mean(chosen) > 0.4  # cuisines weigh 0 on average
-    pull = attraction(list(demo_city.people[:50]), list(demo_city.restaurants))
-    assert pull.shape == (50, 160)
-    visits = Counter(review.business_id for review in demo_city.reviews)
-    popularity = [restaurant.popularity for restaurant in demo_city.restaurants]
-    counts = [visits[restaurant.business_id] for restaurant in demo_city.restaurants]
+    pull = attraction(list(town.people[:50]), list(town.restaurants))
+    assert pull.shape == (50, 40)
+    visits = Counter(review.business_id for review in town.reviews)
+    popularity = [restaurant.popularity for restaurant in town.restaurants]
+    counts = [visits[restaurant.business_id] for restaurant in town.restaurants]
     assert np.corrcoef(np.log(popularity), np.log1p(counts))[0, 1] > 0.5
 
 
-def test_taste_decides_what_people_order_and_praise(demo_city):
-    menus = {r.business_id: [offer.scene for offer in r.dishes] for r in demo_city.restaurants}
-    tastes = {person.user_id: person.tastes for person in demo_city.people}
+def test_taste_decides_what_people_order_and_praise(town):
+    menus = {r.business_id: [offer.scene for offer in r.dishes] for r in town.restaurants}
+    tastes = {person.user_id: person.tastes for person in town.people}
     gain, mood = [], []
-    for review in demo_city.reviews[:2000]:
+    for review in town.reviews[:2000]:
         taste = tastes[review.user_id]
         ordered = np.mean([liking(taste, scene) for scene in review.orders if scene.kind == "dish"])
         gain.append(ordered - np.mean([liking(taste, scene) for scene in menus[review.business_id]]))
