@@ -419,10 +419,14 @@ def report(
     parts = [part.strip() for part in only.split(",") if part.strip()] or reports.PARTS
     if unknown := [part for part in parts if part not in reports.PARTS]:
         _fail(f"--only {unknown[0]}: choose from {', '.join(reports.PARTS)}")
+    from showcase_utils.generation.training import training_table
+
+    text = reports.report(store, training_table(store.path("generation")), parts)
     if to is None:
-        print(reports.report(store, parts), end="")
+        print(text, end="")
     else:
-        console.print(f"{'written to' if reports.write_report(to, store, parts) else 'nothing new for'} {to}")
+        written = reports.write_report(to, text, store.settings.profile)
+        console.print(f"{'written to' if written else 'nothing new for'} {to}")
 
 
 @app.command()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "showcase_utils"
-GROUND = "sources extras terminal config recipes progress devices weights artifacts names".split()
+GROUND = "sources extras terminal config recipes progress parallel devices weights artifacts names".split()
 FLOW = [  # a room imports from the ground and from rooms that stand before it
     *GROUND,
     *"demo_world photos data importing encoding alignment selection generation backbones".split(),

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.stats import mannwhitneyu
 
 from showcase_utils.encoding.features import FeatureStore
 from showcase_utils.statistics.resampling import group_weights, percentile_bounds
@@ -86,6 +85,8 @@ def diversity_differences(
 
     Columns: groups, reviews, inter, intra, difference, low, high, standard_error, inter_is_farther, reproduced.
     """
+    from scipy.stats import mannwhitneyu  # a second, which reading the tables need not take
+
     rows = []
     for reviews, kept in (("any", pairs), ("different", pairs[~pairs["same_review"].astype(bool)])):
         rng = np.random.default_rng(seed)

@@ -12,6 +12,7 @@ import pandas as pd
 from showcase_utils.artifacts import Stages
 from showcase_utils.claims.ledger import NOT_REPRODUCED, NOT_TESTABLE, REPRODUCED
 from showcase_utils.claims.tables import number, percent, render
+from showcase_utils.config import Generation
 
 START, END = "<!-- claims:start -->", "<!-- claims:end -->"
 TEXTS = ("<!-- texts:start -->", "<!-- texts:end -->")  # in the notebooks' README
@@ -19,30 +20,32 @@ PARTS = ("claims", "texts", "training")
 NAMES = ("Right", "Dish recall", "True alignment", "Tone against", "Sentences", "Length")
 
 
-def report(stages: Stages, parts: Sequence[str] = PARTS) -> str:
-    """Some ``parts`` of what a run found, of ``PARTS``: the ledger, what the texts name, how the systems trained."""
-    made = {"claims": readme_table, "texts": texts_table, "training": training_report}
-    return "\n\n".join(text for part in parts if (text := made[part](stages))) + "\n"
+def report(stages: Stages, trained: pd.DataFrame, parts: Sequence[str] = PARTS) -> str:
+    """Some ``parts`` of what a run found, of ``PARTS``: the ledger, what the texts name, how the systems trained.
+
+    ``trained`` is what ``generation.training.training_table`` says of the run.
+    """
+    made = {
+        "claims": lambda: readme_table(stages),
+        "texts": lambda: texts_table(stages),
+        "training": lambda: training_report(trained, stages.settings.generation),
+    }
+    return "\n\n".join(text for part in parts if (text := made[part]())) + "\n"
 
 
-def write_report(path: Path, stages: Stages, parts: Sequence[str] = PARTS) -> bool:
-    """Writes a report into a new file, or into one that has marks for this profile, ``<!-- NAME:start -->`` and end.
+def write_report(path: Path, text: str, name: str) -> bool:
+    """Writes a report into a new file, or into one that has marks for its profile, ``<!-- NAME:start -->`` and end.
 
     Says whether that changed it. Raises ``ValueError`` for a file without such marks.
     """
-    text, name = report(stages, parts), stages.settings.profile
     if path.exists():
         return write_between_marks(path, text, f"<!-- {name}:start -->", f"<!-- {name}:end -->")
     path.write_text(text, encoding="utf-8")
     return True
 
 
-def training_report(stages: Stages) -> str:
+def training_report(rows: pd.DataFrame, settings: Generation) -> str:
     """How every system trained, a row per system: mean and range over the seeds where there are several."""
-    from showcase_utils.generation.training import training_table
-
-    settings = stages.settings.generation
-    rows = training_table(stages.path("generation"))
     groups = rows.groupby("system", sort=False)
     table = pd.DataFrame(
         {

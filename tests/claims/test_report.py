@@ -7,11 +7,13 @@ from showcase_utils.claims.report import (
     END,
     START,
     readme_table,
+    report,
     texts_table,
     training_report,
     write_between_marks,
     write_report,
 )
+from showcase_utils.config import Generation
 
 
 class Stages:
@@ -75,19 +77,19 @@ def test_a_file_without_its_marks_is_left_alone(tmp_path, text):
 
 def test_a_report_goes_into_a_new_file_or_between_its_profiles_marks(stages, tmp_path):
     new, old = tmp_path / "new.md", tmp_path / "old.md"
-    assert write_report(new, stages, ["claims"])
-    assert new.read_text(encoding="utf-8") == readme_table(stages) + "\n"
+    text = report(stages, pd.DataFrame(), ["texts", "claims"])
+    assert text == f"{texts_table(stages)}\n\n{readme_table(stages)}\n"
+    assert write_report(new, text, "made_up") and new.read_text(encoding="utf-8") == text
     with pytest.raises(ValueError, match="made_up:start"):
-        write_report(new, stages, ["claims"])
+        write_report(new, text, "made_up")
     old.write_text("a\n<!-- made_up:start -->\n<!-- made_up:end -->\nb", encoding="utf-8")
-    assert write_report(old, stages, ["texts", "claims"]) and not write_report(old, stages, ["texts", "claims"])
-    assert texts_table(stages) + "\n\n" + readme_table(stages) in old.read_text(encoding="utf-8")
+    assert write_report(old, text, "made_up") and not write_report(old, text, "made_up")
+    assert text in old.read_text(encoding="utf-8")
 
 
-def test_training_is_told_with_its_range_over_seeds(stages, tmp_path, monkeypatch):
+def test_training_is_told_with_its_range_over_seeds():
     rows = pd.DataFrame({"system": ["ST", "ST", "Ours"], "seed": [0, 1, 0], "val_ce": [2.0, 3.0, 1.0], "lr": 5e-4})
     rows = rows.assign(best_step=[10, 30, 1200], steps=[20, 40, 1200], parameters=1_500_000)
-    monkeypatch.setattr("showcase_utils.generation.training.training_table", lambda folder: rows)
-    text = training_report(stages)
+    text = training_report(rows, Generation())
     assert "| ST | 2.500 (2.000 to 3.000) | 20 (10 to 30) | 30 (20 to 40) | 1.5 | 0.0005 |" in text
     assert "| Ours | 1.000 | 1,200 | 1,200 |" in text and "range over the seeds" in text
