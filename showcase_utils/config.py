@@ -352,7 +352,8 @@ def load_settings(profile: str | Path, overrides: str | Sequence[str] | Mapping[
     of ``"key=value"`` strings, or one string of them separated by semicolons, which part nothing inside quotes; values
     are read as YAML, without aliases.
 
-    Raises ``SettingsError`` for an unknown profile, an unknown or mistyped key, or a value out of range.
+    Raises ``SettingsError`` for an unknown profile, an unknown or mistyped key, a value out of range, or the name of a
+    method or a system that there is not.
     """
     tree = _read_profile(profile, seen=())
     for key, value in _pairs(overrides):
