@@ -90,7 +90,10 @@ def yardstick(metrics: pd.DataFrame, name: str) -> str:
 
 
 def paper_results(path: Path = PAPER) -> pd.DataFrame:
-    """The paper's own numbers: table, row, metric, value (blank where not known), status (P, D, R or blank).
+    """The paper's own numbers: table, row, metric, value (blank where not known), status (blank for these).
+
+    Status P: read from the paper's own table, figure or formulas; D: from public code or output that loads the real
+    files; R: recalled, not checked.
 
     Raises ``ValueError`` for a column that is missing or a value that is no number.
     """

@@ -111,7 +111,11 @@ def _metrics(stages: Stages, method: str) -> str:
         for key, name in (("f1", f"F1@{k}"), ("diversity", f"Div@{k}"), ("auc", "AUC")):
             value = effect(row[key], row[f"{key}_low"], row[f"{key}_high"])
             rows.append(f"| {name} | {value} | of the photos; {row['samples']} samples, profile {row['profile']} |")
-    return "\n".join([f"On the test split, intervals over users; texts as `{TOLD}`.\n", *rows])
+    said = (
+        f"On the test split, intervals over users. Photos are chosen for all its reviews; texts, `{TOLD}`, stand "
+        "beside those of them that keep a sentence about a photo.\n"
+    )
+    return "\n".join([said, *rows])
 
 
 def _plain(value: object) -> str:
