@@ -16,7 +16,7 @@ from typing import Any
 
 from showcase_utils.artifacts import STAGES
 from showcase_utils.config import Settings, Speed, load_settings, marked
-from showcase_utils.recipes import BACKBONES, digest, file_digests
+from showcase_utils.recipes import BACKBONES, digest, file_digests, write_json
 from showcase_utils.sources import PACKAGE, code_digests, imported_modules
 
 PROFILE = "demo"  # what the committed notebooks show
@@ -82,12 +82,18 @@ def publish(executed: Mapping[str, Path], records: Mapping[str, dict[str, Any]],
             if not cell.metadata.get("tags"):
                 cell.metadata.pop("tags", None)
         nbformat.write(notebook, folder / f"{name}.ipynb")
+    index = FIGURES / "index.json"
+    before = json.loads(index.read_text(encoding="utf-8")) if index.is_file() else {}
     for old in FIGURES.glob("*"):
         if old.is_file():  # a folder in it holds pictures that no notebook draws
             old.unlink()
     shutil.copytree(figures, FIGURES, ignore=shutil.ignore_patterns(".*", "*.new"), dirs_exist_ok=True)
     for name, record in records.items():
         stamp(FIGURES, name, {"made_by": digest(record)[:16], "commit": _commit()})
+    now = json.loads(index.read_text(encoding="utf-8"))  # what was not executed keeps the word of who made it
+    write_json(
+        index, {name: entry if entry["notebook"] in records else before.get(name, entry) for name, entry in now.items()}
+    )
 
 
 def _commit() -> str:

@@ -47,6 +47,18 @@ def test_figures_say_what_made_them(house):
     assert entry["notebook"] == "01_one" and len(entry["made_by"]) == 16
 
 
+def test_figures_of_notebooks_that_were_not_executed_keep_the_word_of_who_made_them(house):
+    run, index = house.parent / "run", house.parent / "figures" / "index.json"
+    before = json.loads(index.read_text())["01_page.png"]
+    (run / "figures" / "02_page.png").write_bytes(b"png")
+    entries = {f"{name[:2]}_page.png": {"notebook": name, "caption": "a page"} for name in ("01_one", "02_two")}
+    (run / "figures" / "index.json").write_text(json.dumps(entries))
+    write(run / "02_two.ipynb")
+    published.publish({"02_two": run / "02_two.ipynb"}, {"02_two": {"cells": "new"}}, house, run / "figures")
+    now = json.loads(index.read_text())
+    assert now["01_page.png"] == before and now["02_page.png"]["made_by"] != before["made_by"]
+
+
 def test_old_figures_go_and_what_no_notebook_draws_stays(house):
     left = sorted(str(path.relative_to(house.parent)) for path in (house.parent / "figures").rglob("[!.]*.*"))
     assert left == ["figures/01_page.png", "figures/index.json", "figures/screens/app.jpg"]

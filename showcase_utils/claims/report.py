@@ -78,9 +78,10 @@ def readme_table(stages: Stages) -> str:
         f"Profile `{settings.profile}`: {samples['review_id'].nunique():,} test reviews of "
         f"{samples['user_id'].nunique():,} users; {_seeds(seeds)} of generation, {_seeds(choices)} of selection. "
         f"Intervals of {level} over users, and over seeds where there are several. Of {len(claims)} comparisons that "
-        f"the paper's claims make: {', '.join(counts)}. Those with systems that this profile does not train are left "
-        "out below; `study` trains all."
+        f"the paper's claims make: {', '.join(counts)}."
     )
+    if untrained.any():
+        head += " Those with systems that this profile does not train are left out below; `study` trains all."
     return f"{head}\n\n{render(_claim_rows(claims[~untrained], level), 'markdown', 'claim').strip()}"
 
 
