@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,9 @@ class _Sentences(TyperGroup):
 
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:  # who reads has seen enough, as `head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(1) from None
         except OSError as error:
             _fail(": ".join(str(part) for part in (error.filename, error.strerror) if part) or str(error))
         except (SettingsError, StaleStage, RunError, MissingExtra, KeyError, ValueError) as error:
@@ -359,6 +363,8 @@ def export(
 
     `showcase export bundle/`, then `Showcases.load("bundle/")`
     """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        _fail(f"{folder} is there already, and not empty: name another folder, or remove it")
     store = Artifacts(load_settings(profile, overrides or []), artifacts)
     store.path("texts")
     from showcase_utils.showcase import Showcases

@@ -189,3 +189,17 @@ def test_a_file_where_a_folder_belongs_is_a_sentence(invoke, tmp_path, option):
     result = invoke("run", "--profile", "smoke", option, str(tmp_path / "file"))
     assert result.exit_code == 1
     assert "file" in result.stderr and "Traceback" not in result.output and result.stderr.count("\n") == 1
+
+
+def test_an_export_into_a_folder_that_holds_something_is_refused_before_anything_is_loaded(invoke, tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("mine")
+    result = invoke("export", str(tmp_path / "full"))  # there is no run: whoever loaded one would say so
+    assert result.exit_code == 1 and "not empty: name another folder" in result.output
+
+
+@pytest.mark.slow
+def test_a_reader_that_has_seen_enough_hears_no_complaint(tmp_path):
+    command = f"'{sys.executable}' -m showcase_utils.cli status --profile smoke --artifacts '{tmp_path}' | true"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "")
