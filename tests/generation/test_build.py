@@ -162,12 +162,11 @@ def test_what_is_done_is_left_alone_and_what_is_missing_is_named(decoder, world,
     assert train_generation(store, progress=False) == folder
 
 
-def test_the_study_and_its_peers_are_every_system_but_one_on_three_seeds(corpus, tmp_path, monkeypatch):
-    study, peers = (load_settings(profile).generation for profile in ("study", "peers"))
-    assert study.seeds == peers.seeds and study.epochs == peers.epochs
+def test_the_study_is_every_system_but_one_on_three_seeds(corpus, tmp_path, monkeypatch):
+    study = load_settings("study").generation
     runs = []
     monkeypatch.setattr(stage, "train_system", lambda out, name, corpus, seed, *rest: runs.append((name, seed)))
-    _train(corpus, tmp_path, seed=40, systems=(*study.systems, *peers.systems), seeds=study.seeds)
+    _train(corpus, tmp_path, seed=40, systems=study.systems, seeds=study.seeds)
     systems = SYSTEMS.keys() - {"vlm_lora"}  # which wants a model to be named
     assert len(runs) == 3 * len(systems)
     assert set(runs) == {(name, 40 + seed) for name in systems for seed in range(3)}
