@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    LogitsProcessor,
+    LogitsProcessorList,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    TopPLogitsWarper,
+)
 
 from showcase_utils.devices import resolve_device
 from showcase_utils.generation.dataset import ShowcaseDataset, collate
@@ -65,6 +72,26 @@ def write_texts(
         return model.write(samples, **strategy)
     generated = model.generate(**model_inputs(samples, model.device), **strategy)
     return [text.strip() for text in tokenizer.batch_decode(generated, skip_special_tokens=True)]
+
+
+def sampling(top_p: float, seeds: Sequence[Any]) -> LogitsProcessorList:
+    """The ``logits_processor`` for nucleus sampling, every row of the batch from a seed of its own."""
+    return LogitsProcessorList([TopPLogitsWarper(top_p), OwnNoise(seeds)])
+
+
+class OwnNoise(LogitsProcessor):
+    """Makes greedy search sample, each row from a stream of its own, whatever else stands in the batch.
+
+    The argmax of logits with Gumbel noise is a sample of their softmax (Gumbel-max; Maddison et al. 2014). ``seeds``
+    has one entry per row, as ``numpy.random.default_rng`` takes it.
+    """
+
+    def __init__(self, seeds: Sequence[Any]) -> None:
+        self._streams = [np.random.default_rng(seed) for seed in seeds]
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        waits = [stream.standard_exponential(scores.shape[-1], dtype=np.float32) for stream in self._streams]
+        return scores - torch.from_numpy(np.stack(waits)).log().to(scores)
 
 
 def model_inputs(samples: list[dict[str, Any]], device: torch.device) -> dict[str, Tensor]:

@@ -8,7 +8,6 @@ is said. The settings' section ``telling`` holds every decision.
 
 from __future__ import annotations
 
-import threading
 import zlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -34,7 +33,6 @@ Floats = NDArray[np.float32]
 Encode = Callable[[Sequence[str]], Floats]
 ALL = -1  # in place of a photo's number: written beside all of them
 BATCH = 128
-_SAMPLING = threading.Lock()  # the generator of random numbers is the whole process's
 
 
 @dataclass(frozen=True)
@@ -49,6 +47,11 @@ class Request:
     history: Floats
     past: Sequence[str] = ()
     place: str = ""
+
+    @cached_property
+    def key(self) -> int:
+        """What chance is drawn from: the same reader at the same place draws the same, in whatever company."""
+        return zlib.crc32("\n".join([self.place, *self.past]).encode())
 
 
 @dataclass(frozen=True)
@@ -127,8 +130,8 @@ class Teller:
         """The sentences of each showcase, in the order of its photos; none where nothing is borne out.
 
         With ``quotes_first`` the generator is asked only where quotes leave a photo without a sentence, which is seldom
-        and spares most of the time; of photos alone it then writes for such ones only. Sampling draws from ``seed``, so
-        generated texts depend on the requests made together; the global generator stays.
+        and spares most of the time; of photos alone it then writes for such ones only. What is sampled depends on the
+        request and ``seed`` alone, not on what is asked together with it.
         """
         if not self.settings.quotes_first or "retrieval" not in self.settings.writers:
             return [self.choose(pool, self.settings) for pool in self.offer(requests, seed)]
@@ -159,10 +162,9 @@ class Teller:
         """
         asked = [writer for writer in self.settings.writers if not writers or writer in writers]
         offered: list[list[Candidate]] = [[] for _ in requests]
-        with _SAMPLING, torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            for writer, strategy in self._strategies(asked).items():
-                self._write(requests, offered, writer, strategy, alone)
+        for writer in asked:
+            if writer != "retrieval":
+                self._write(requests, offered, writer, seed, alone)
         if "retrieval" in asked:
             for request, candidates in zip(requests, offered, strict=True):
                 for number, photo in enumerate(request.photos):
@@ -212,44 +214,44 @@ class Teller:
             silent[photo] = False
             free &= pool.rows @ pool.rows[best] < settings.same
 
-    def _strategies(self, asked: Sequence[str]) -> dict[str, dict[str, Any]]:
-        ways: dict[str, dict[str, Any]] = {
-            "greedy": {},
-            "beam": {"num_beams": 4},
-            "sample": {"do_sample": True, "top_p": self.settings.top_p, "num_return_sequences": self.settings.samples},
-        }
-        return {writer: way for writer, way in ways.items() if writer in asked}
-
     def _write(
         self,
         requests: Sequence[Request],
         offered: list[list[Candidate]],
         writer: str,
-        strategy: dict[str, Any],
+        seed: int,
         alone: Sequence[Collection[int]] | None,
     ) -> None:
         """Adds what the generator writes beside all photos, and with ``each_photo`` beside some or every one alone."""
         if self.generator is None:
             return
-        from showcase_utils.generation.decoding import write_texts
+        from showcase_utils.generation.decoding import sampling, write_texts
 
         samples: list[dict[str, Any]] = []
-        owners: list[tuple[int, int]] = []
+        owners: list[tuple[int, int, int]] = []
+        copies = self.settings.samples if writer == "sample" else 1
         for number, request in enumerate(requests):
             sets = {ALL: request.photos}
             if self.settings.each_photo and len(request.photos) > 1:
                 wanted = range(len(request.photos)) if alone is None else sorted(alone[number])
                 sets |= {photo: request.photos[photo : photo + 1] for photo in wanted}
             for about, photos in sets.items():
-                samples.append({"images": photos, "history": request.history, "labels": []})
-                owners.append((number, about))
+                for copy in range(copies):
+                    samples.append({"images": photos, "history": request.history, "labels": []})
+                    owners.append((number, about, copy))
         order = sorted(range(len(samples)), key=lambda row: len(samples[row]["images"]))
-        copies = strategy.get("num_return_sequences", 1)
         for start in range(0, len(order), BATCH):
             part = order[start : start + BATCH]
+            strategy: dict[str, Any] = {"num_beams": 4} if writer == "beam" else {}
+            if writer == "sample":
+                seeds = [
+                    (seed, requests[number].key, about - ALL, copy)
+                    for number, about, copy in map(owners.__getitem__, part)
+                ]
+                strategy = {"logits_processor": sampling(self.settings.top_p, seeds)}
             texts = write_texts(*self.generator, [samples[row] for row in part], **strategy)
-            for index, sentences in enumerate(split_sentences(texts)):
-                number, about = owners[part[index // copies]]
+            for row, sentences in zip(part, split_sentences(texts), strict=True):
+                number, about, _ = owners[row]
                 offered[number] += [Candidate(sentence, writer, about) for sentence in sentences]
 
     def _judged(
@@ -261,8 +263,8 @@ class Teller:
         pairs = np.repeat(request.photos, n, axis=0), np.tile(rows, (k, 1))
         support = self.phi.score(*pairs).reshape(k, n) if n else np.zeros((k, 0), np.float32)
         tone = np.array([tones[text] for text in texts])
-        own = np.random.default_rng(zlib.crc32("\n".join([request.place, *request.past]).encode()))
-        return Pool(candidates, texts, rows, support, tone, manner(texts, request.past), own.gumbel(size=n))
+        chance = np.random.default_rng(request.key).gumbel(size=n)
+        return Pool(candidates, texts, rows, support, tone, manner(texts, request.past), chance)
 
 
 def text_of(told: Sequence[Told]) -> str:

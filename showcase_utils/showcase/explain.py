@@ -82,8 +82,7 @@ class Showcases:
     ) -> list[Showcase]:
         """As ``explain`` for each pair of a user and a place, in order; many at once cost little more than a few.
 
-        Raises as ``explain`` does, before anything is made, for whichever pair it is. Sampled sentences, where quotes
-        leave a photo unsaid, depend on which pairs are made together.
+        Raises as ``explain`` does, before anything is made, for whichever pair it is.
         """
         refuse_unknown(options, [name for name in Options.__dataclass_fields__ if name != "k"], "explain")
         how = Options(self.settings.selection.k if k is None else k, **options)  # type: ignore[arg-type]

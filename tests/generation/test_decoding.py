@@ -1,13 +1,13 @@
 """The texts frame: order, determinism, what a model may see."""
 
+import numpy as np
 import pytest
 import torch
 
-from showcase_utils.generation.decoding import generate_texts, model_inputs
-
-pytestmark = pytest.mark.slow
+from showcase_utils.generation.decoding import generate_texts, model_inputs, sampling
 
 
+@pytest.mark.slow
 def test_one_row_per_sample_in_order(trained):
     model, tokenizer, corpus = trained
     dataset = corpus.dataset("test", "chosen")
@@ -32,6 +32,7 @@ def test_one_row_per_sample_in_order(trained):
     assert frame["text"].str.contains("was").all() and not frame["text"].str.contains(r"<\|").any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", [{}, {"num_beams": 3}], ids=["greedy", "beam"])
 def test_the_batch_size_does_not_matter(trained, strategy):
     model, tokenizer, corpus = trained
@@ -42,6 +43,7 @@ def test_the_batch_size_does_not_matter(trained, strategy):
     assert strategy or frames[0].equals(greedy)  # the default
 
 
+@pytest.mark.slow
 def test_more_than_one_text_per_sample_is_refused(trained):
     model, tokenizer, corpus = trained
     dataset = corpus.dataset("test")
@@ -50,6 +52,7 @@ def test_more_than_one_text_per_sample_is_refused(trained):
     assert len(generate_texts(model, tokenizer, dataset, "s", 0, 8, "cpu", False, num_return_sequences=1)) == 8
 
 
+@pytest.mark.slow
 def test_sampling_is_seeded_and_leaves_the_global_generator(trained):
     model, tokenizer, corpus = trained
     dataset = corpus.dataset("test")
@@ -63,8 +66,25 @@ def test_sampling_is_seeded_and_leaves_the_global_generator(trained):
     assert list(frames[0]["text"]) != list(frames[2]["text"])
 
 
+@pytest.mark.slow
 def test_a_model_never_sees_its_target(trained):
     _, _, corpus = trained
     inputs = model_inputs([corpus.dataset("train", swap=True)[0]], torch.device("cpu"))
     assert set(inputs) == {"images", "image_mask", "history", "history_mask"}
     assert all(torch.isfinite(value.float()).all() for value in inputs.values())
+
+
+def test_rows_sample_the_nucleus_each_from_its_own_stream():
+    shares = torch.tensor([0.5, 0.3, 0.15, 0.05])
+    rows = 4000
+
+    def drawn(seeds):
+        scores = shares.log().repeat(len(seeds), 1)
+        for processor in sampling(0.9, seeds):
+            scores = processor(torch.zeros(len(seeds), 1, dtype=torch.long), scores)
+        return scores.argmax(1).numpy()
+
+    found = drawn([(7, row) for row in range(rows)])
+    expected = np.array([0.5, 0.3, 0.15, 0.0]) / 0.95  # the last one is outside
+    assert np.bincount(found, minlength=4) / rows == pytest.approx(expected, abs=4 * np.sqrt(0.25 / rows))
+    assert drawn([(7, 3), (7, 5)]).tolist() == found[[3, 5]].tolist()
