@@ -253,6 +253,9 @@ class Telling(Section):
     manner: Annotated[float, Field(ge=0)] = Field(1.0, description="weight of the user's manner of writing")
     variety: Annotated[float, Field(ge=0)] = Field(0.05, description="weight of chance, so that users' texts differ")
     same: Probability = Field(0.9, description="cosine from which two sentences say the same")
+    repeats: Probability = Field(
+        0.6, description="share of the shorter one's words from which two sentences repeat each other"
+    )
 
 
 class Evaluation(Section):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from showcase_utils.alignment.phi import Phi
 from showcase_utils.config import Telling
 from showcase_utils.data.sentences import split_sentences
 from showcase_utils.generation.quotes import Quotes
-from showcase_utils.generation.tone import Tone, manner, speaks_of_company
+from showcase_utils.generation.tone import WORDS, Tone, manner, speaks_of_company
 
 if TYPE_CHECKING:  # a second to import, which quotes alone do not need
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -92,6 +92,13 @@ class Pool:
     tone: NDArray[np.float64]
     manner: NDArray[np.float64]
     chance: NDArray[np.float64]
+
+    def like(self, text: str, settings: Telling) -> NDArray[np.bool_]:
+        """Which texts would bore a reader of ``text``, (n,): those that say the same, or in the same words."""
+        same = self.rows @ self.rows[self.texts.index(text)] >= settings.same
+        words, others = _words(text), [_words(other) for other in self.texts]
+        shared = [len(words & other) / max(1, min(len(words), len(other))) for other in others]
+        return same | (np.array(shared) >= settings.repeats)
 
 
 class Teller:
@@ -203,7 +210,7 @@ class Teller:
         silent = np.ones(len(value), dtype=bool)  # photos that no sentence is about yet
         for sentence in told:
             silent[sentence.photo] = False
-            free &= pool.rows @ pool.rows[pool.texts.index(sentence.sentence)] < settings.same
+            free &= ~pool.like(sentence.sentence, settings)
         while silent.any() and free.any():
             left = np.where(silent[:, None] & free, value, -np.inf)
             photo, best = np.unravel_index(int(left.argmax()), left.shape)
@@ -212,7 +219,7 @@ class Teller:
             text = pool.texts[best]
             told.append(Told(text, int(photo), float(pool.support[photo, best]), offered[text]))
             silent[photo] = False
-            free &= pool.rows @ pool.rows[best] < settings.same
+            free &= ~pool.like(text, settings)
 
     def _write(
         self,
@@ -270,6 +277,11 @@ class Teller:
 def text_of(told: Sequence[Told]) -> str:
     """The sentences as one text."""
     return " ".join(sentence.sentence for sentence in told)
+
+
+@lru_cache(maxsize=50_000)  # a quote is offered again and again
+def _words(text: str) -> frozenset[str]:
+    return frozenset(WORDS.findall(text.lower()))
 
 
 def _asked(candidate: Candidate, settings: Telling) -> bool:

@@ -39,7 +39,7 @@ from showcase_utils.parallel import jobs_on, side_by_side
 TEXTS, TOLD = "texts.parquet", "told.parquet"
 # Each step takes over more of the section ``telling``: title, keys.
 LADDER: dict[str, tuple[str, tuple[str, ...]]] = {
-    "told_supported": ("Several drafts, what Φ supports", ("system", "samples", "top_p", "support", "same")),
+    "told_supported": ("Several drafts, what Φ supports", ("system", "samples", "top_p", "support", "same", "repeats")),
     "told_each_photo": ("… also beside each photo alone", ("each_photo",)),
     "told_agreed": ("… what the drafts agree on", ("agreement",)),
     "told_retrieved": ("… and quotes of training reviews", ("writers", "quotes_first", "quotes", "stars", "nearness")),

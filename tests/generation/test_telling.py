@@ -72,6 +72,15 @@ def test_the_same_is_not_said_twice():
     assert _chosen(pool, same=0.99) == [("0", 0), ("1", 1)]
 
 
+def test_the_same_words_are_not_said_twice():
+    texts = ["five stars for the stew in a pot.", "five stars for the skewers!", "we loved the skewers."]
+    pool = _pool([[0.9, 0.1, 0.1], [0.1, 0.9, 0.8]])
+    pool = dataclasses.replace(pool, texts=texts, candidates=[Candidate(text, "sample", ALL) for text in texts])
+    for repeats, second in ((0.6, 2), (1.0, 1)):
+        told = _teller().choose(pool, PLAIN.model_copy(update={"repeats": repeats}))
+        assert [one.sentence for one in told] == [texts[0], texts[second]]
+
+
 def test_agreement_prefers_what_many_say_beside_the_photo():
     rows = np.pad([[1, 0], [0, 1], [0.1, 0.995]], ((0, 0), (0, DIM - 2)))
     pool = _pool([[0.8, 0.7, 0.6]], rows=rows)
