@@ -246,6 +246,7 @@ class Telling(Section):
     quotes: Positive = Field(8, description="sentences that are quoted per photo")
     stars: Annotated[int, Field(ge=1, le=5)] = Field(4, description="of the reviews that are quoted, at least")
     support: Probability | None = Field(None, description="Φ's confidence that a sentence needs; none: its threshold")
+    sure: bool = Field(True, description="near misses go unsaid: bounds from quotes of like photos (NOTES)")
     nearness: Annotated[float, Field(ge=0)] = Field(1.0, description="weight of the likeness of a quote's own photo")
     agreement: Annotated[float, Field(ge=0)] = Field(1.0, description="weight of what other candidates say too")
     tone: Probability = Field(0.3, description="sentences less kind than this share of the quotes are not told")

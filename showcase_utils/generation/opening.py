@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,14 +11,14 @@ import pandas as pd
 from showcase_utils.alignment.phi import load_phi
 from showcase_utils.artifacts import Stages
 from showcase_utils.encoding.features import open_features
-from showcase_utils.generation.quotes import Quotes
+from showcase_utils.generation.quotes import Bounds, Quotes
 from showcase_utils.generation.telling import Encode, Teller
 from showcase_utils.generation.tone import Tone
 
 if TYPE_CHECKING:
     from showcase_utils.generation.telling import Generator
 
-QUOTES, TONE = "quotes.parquet", "tone.parquet"
+QUOTES, TONE, BOUNDS = "quotes.parquet", "tone.parquet", "bounds.json"
 
 
 def open_teller(stages: Stages, encode: Encode, seed: int | None = None, system: str = "") -> Teller:
@@ -51,7 +52,8 @@ def read_teller(stages: Stages, texts: Path, encode: Encode, seed: int, system: 
             "generation.systems and generation.seeds name what notebook 04 trains"
         )
     quotes = Quotes.gather(pd.read_parquet(texts / QUOTES), features.photos, features.sentences)
-    return Teller(load, quotes, Tone.load(texts / TONE), load_phi(stages), encode, settings)
+    bounds = Bounds(**json.loads((texts / BOUNDS).read_text(encoding="utf-8")))
+    return Teller(load, quotes, Tone.load(texts / TONE), load_phi(stages), encode, settings, bounds)
 
 
 def telling_system(generation: Path, seed: int) -> str:

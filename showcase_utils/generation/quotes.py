@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,19 @@ if TYPE_CHECKING:
     from showcase_utils.generation.dataset import FeatureMap
 
 Floats = NDArray[np.float32]
+
+
+class Bounds(NamedTuple):
+    """From which cosines on a sentence is rather true of a photo than a near miss; see ``near_misses``.
+
+    ``cosine`` is that of photo and sentence, ``nearness`` that of the photo and the one it was written about.
+    """
+
+    cosine: float = -1.0
+    nearness: float = -1.0
+
+
+NO_BOUNDS = Bounds()
 
 
 @dataclass(frozen=True)
@@ -40,7 +53,7 @@ class Quotes:
 
         With a ``place`` that has quotes only its own are asked: what they name is on its menu.
         """
-        own = self._of_place.get(place, np.arange(len(self.sentences)))
+        own = self.of_place.get(place, np.arange(len(self.sentences)))
         cosines = self.photos[own] @ photo
         order = np.argsort(-cosines, kind="stable")[: 4 * most]
         found: dict[str, float] = {}
@@ -54,7 +67,8 @@ class Quotes:
         return dict(zip(self.sentences["text"], self.texts, strict=True))
 
     @cached_property
-    def _of_place(self) -> dict[str, NDArray[np.int64]]:
+    def of_place(self) -> dict[str, NDArray[np.int64]]:
+        """The rows of each business."""
         return self.sentences.groupby("business_id").indices
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from showcase_utils.alignment.phi import Phi
 from showcase_utils.config import Telling
 from showcase_utils.data.sentences import split_sentences
-from showcase_utils.generation.quotes import Quotes
+from showcase_utils.generation.quotes import NO_BOUNDS, Bounds, Quotes
 from showcase_utils.generation.tone import WORDS, Tone, manner, speaks_of_company
 
 if TYPE_CHECKING:  # a second to import, which quotes alone do not need
@@ -81,14 +81,16 @@ class Candidate:
 class Pool:
     """What the writers offer for one request, and what the judges make of each distinct text.
 
-    ``support`` (k, n) is Φ of every photo with every text, ``rows`` (n, d) their features; ``tone`` and ``manner`` (n,)
-    say how kind a text is, and how much in the user's manner. ``chance`` (n,) is Gumbel noise of the user's own.
+    ``support`` (k, n) is Φ of every photo with every text, ``cosine`` (k, n) theirs in CLIP's space, ``rows`` (n, d)
+    the features of the texts; ``tone`` and ``manner`` (n,) say how kind a text is, and how much in the user's manner.
+    ``chance`` (n,) is Gumbel noise of the user's own.
     """
 
     candidates: list[Candidate]
     texts: list[str]
     rows: Floats
     support: Floats
+    cosine: Floats
     tone: NDArray[np.float64]
     manner: NDArray[np.float64]
     chance: NDArray[np.float64]
@@ -112,13 +114,14 @@ class Teller:
         phi: Phi,
         encode: Encode,
         settings: Telling,
+        bounds: Bounds = NO_BOUNDS,
     ):
         """``load`` gives the generator with its tokenizer when it is first asked; where it gives None, all is quoted.
 
         ``encode`` gives the CLIP features of texts, (n, d), in the space of the photos'.
         """
         self._load, self.quotes = load, quotes
-        self.tone, self.phi, self.encode, self.settings = tone, phi, encode, settings
+        self.tone, self.phi, self.encode, self.settings, self.bounds = tone, phi, encode, settings, bounds
         self._coolest = tone.coolest(quotes.sentences["text"].tolist(), settings.tone)
 
     @cached_property
@@ -204,9 +207,13 @@ class Teller:
         if not settings.company:
             free &= ~np.array([speaks_of_company(text) for text in pool.texts], dtype=bool)
         value = np.log(np.maximum(pool.support, 1e-6)) + settings.manner * pool.manner  # (k, n)
-        value += settings.nearness * _nearness(pool, candidates) + settings.agreement * _agreement(pool, candidates)
+        near = _nearness(pool, candidates)
+        least = near[np.isfinite(near)].min(initial=1.0)
+        value += settings.nearness * np.maximum(near, least) + settings.agreement * _agreement(pool, candidates)
         value += settings.variety * pool.chance
         value[pool.support < limit] = -np.inf
+        if settings.sure:
+            value[(pool.cosine < self.bounds.cosine) | (near < self.bounds.nearness)] = -np.inf
         silent = np.ones(len(value), dtype=bool)  # photos that no sentence is about yet
         for sentence in told:
             silent[sentence.photo] = False
@@ -271,7 +278,9 @@ class Teller:
         support = self.phi.score(*pairs).reshape(k, n) if n else np.zeros((k, 0), np.float32)
         tone = np.array([tones[text] for text in texts])
         chance = np.random.default_rng(request.key).gumbel(size=n)
-        return Pool(candidates, texts, rows, support, tone, manner(texts, request.past), chance)
+        return Pool(
+            candidates, texts, rows, support, request.photos @ rows.T, tone, manner(texts, request.past), chance
+        )
 
 
 def text_of(told: Sequence[Told]) -> str:
@@ -291,9 +300,9 @@ def _asked(candidate: Candidate, settings: Telling) -> bool:
 
 
 def _nearness(pool: Pool, allowed: Sequence[Candidate]) -> Floats:
-    """The likeness of each photo to the one that each text was written about, (k, n); where unknown the least."""
+    """The likeness of each photo to the one that each text was written about, (k, n); -inf where nobody offers it."""
     number = {text: index for index, text in enumerate(pool.texts)}
-    near = np.full(pool.support.shape, min((c.nearness for c in allowed), default=0.0), np.float32)
+    near = np.full(pool.support.shape, -np.inf, np.float32)
     for candidate in allowed:
         photos = slice(None) if candidate.about == ALL else candidate.about
         cell = near[photos, number[candidate.text]]

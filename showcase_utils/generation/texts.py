@@ -27,14 +27,16 @@ from showcase_utils.generation.corpus import ShowcaseCorpus, open_corpus
 from showcase_utils.generation.dataset import ShowcaseDataset
 from showcase_utils.generation.decoding import generate_texts
 from showcase_utils.generation.gpt2 import load_tokenizer
-from showcase_utils.generation.opening import QUOTES, TONE, read_teller
-from showcase_utils.generation.quotes import quotable
+from showcase_utils.generation.near_misses import learn_bounds
+from showcase_utils.generation.opening import BOUNDS, QUOTES, TONE, read_teller
+from showcase_utils.generation.quotes import Quotes, quotable
 from showcase_utils.generation.systems import find_system
 from showcase_utils.generation.telling import Request, Teller, text_of
 from showcase_utils.generation.tone import Tone
 from showcase_utils.generation.training import load_system
 from showcase_utils.generation.vlm import vlm_texts
 from showcase_utils.parallel import jobs_on, side_by_side
+from showcase_utils.recipes import write_json
 
 TEXTS, TOLD = "texts.parquet", "told.parquet"
 # Each step takes over more of the section ``telling``: title, keys.
@@ -43,6 +45,7 @@ LADDER: dict[str, tuple[str, tuple[str, ...]]] = {
     "told_each_photo": ("… also beside each photo alone", ("each_photo",)),
     "told_agreed": ("… what the drafts agree on", ("agreement",)),
     "told_retrieved": ("… and quotes of training reviews", ("writers", "quotes_first", "quotes", "stars", "nearness")),
+    "told_sure": ("… but no near misses", ("sure",)),
     "told_kind": ("… kind ones, of nobody's company", ("tone", "company")),
     "told_manner": ("… in the user's manner", ("manner", "variety")),
 }
@@ -50,6 +53,7 @@ PLAIN = {
     "writers": ("greedy", "sample"),
     "each_photo": False,
     "quotes_first": False,
+    "sure": False,
     "nearness": 0.0,
     "agreement": 0.0,
     "tone": 0.0,
@@ -60,7 +64,7 @@ PLAIN = {
 
 
 def build_texts(context: BuildContext) -> None:
-    """Write ``texts.parquet``, ``told.parquet``, and what a teller needs: ``quotes.parquet`` and ``tone.parquet``."""
+    """Write ``texts.parquet``, ``told.parquet``, and what a teller needs: quotes, their bounds, and the tone."""
     out, settings, corpus = context.out, context.settings, open_corpus(context)
     _prepare_teller(context)
     seeds = [settings.seed + seed for seed in settings.generation.seeds]
@@ -189,9 +193,12 @@ def requests_of(corpus: ShowcaseCorpus, dataset: ShowcaseDataset) -> list[Reques
 
 
 def _prepare_teller(context: BuildContext) -> None:
-    """Writes the sentences that may be quoted, and the tone that training reviews teach."""
-    s1, sentences = load_s1(context), load_sentences(context)
+    """Writes the sentences that may be quoted, what tells them from near misses, and the tone of training reviews."""
+    s1, sentences, features = load_s1(context), load_sentences(context), open_features(context)
     phi, settings = load_phi(context), context.settings.telling
-    quotable(sentences, load_scores(context), s1, phi.threshold, settings.stars).to_parquet(context.out / QUOTES)
+    rows = quotable(sentences, load_scores(context), s1, phi.threshold, settings.stars)
+    rows.to_parquet(context.out / QUOTES)
+    quotes = Quotes.gather(rows, features.photos, features.sentences)
+    write_json(context.out / BOUNDS, learn_bounds(quotes, settings.quotes, settings.same)._asdict())
     rated = sentences.merge(s1.loc[s1["split"] == "train", ["review_id", "rating"]], on="review_id")
     Tone.fit(rated["text"].str.lower(), rated["rating"]).save(context.out / TONE)

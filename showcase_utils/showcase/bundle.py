@@ -31,7 +31,7 @@ LARGE = (f"{PHOTOS}/", *(f"features/{name}/0" for name in ("photos", "reviews", 
 TABLES = (  # of the stages; beside them come the models that showcases ask for
     *("data/s1.parquet", "data/histories.parquet", "features/sentences.parquet"),
     *("features/photos", "features/reviews", "features/sentences", "alignment/scores.parquet", "alignment/phi.json"),
-    *("texts/quotes.parquet", "texts/tone.parquet"),
+    *("texts/quotes.parquet", "texts/tone.parquet", "texts/bounds.json"),
 )
 
 

@@ -127,7 +127,7 @@ class Ways:
             wrong = error.errors()[0]["input"]
             raise ValueError(f"decoding '{wrong}' is none of {', '.join(DECODINGS)}") from None
         load = (lambda: self._generator(options.system)) if options.system else (lambda: base.generator)
-        return Teller(load, base.quotes, base.tone, base.phi, base.encode, settings)
+        return Teller(load, base.quotes, base.tone, base.phi, base.encode, settings, base.bounds)
 
     def _generator(self, system: str) -> Generator:
         from showcase_utils.generation.gpt2 import load_tokenizer

@@ -130,6 +130,7 @@ def make_settings(decoder, **changes):
         "encoder_layers": 1,
         "entities": "phrases",
         "joined": 0,
+        "jobs": 1,
     }
     return Generation(decoder=str(decoder), **(small | changes))
 

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from showcase_utils.config import Telling
-from showcase_utils.generation.quotes import Quotes
+from showcase_utils.generation.quotes import Bounds, Quotes
 from showcase_utils.generation.telling import ALL, Candidate, Pool, Request, Teller, text_of
 from showcase_utils.generation.tone import Tone, speaks_of_company
 from tests.generation.conftest import DIM, Store
 
 EVEN = Tone(pd.DataFrame({"phrase": [""], "weight": [1.0]}))
-PLAIN = Telling(quotes_first=False, nearness=0.0, agreement=0.0, tone=0.0, manner=0.0, variety=0.0)
+PLAIN = Telling(quotes_first=False, sure=False, nearness=0.0, agreement=0.0, tone=0.0, manner=0.0, variety=0.0)
 
 
 class Cosine:
@@ -47,7 +47,8 @@ def _pool(support, about=None, rows=None, **judged):
     candidates = [Candidate(text, "sample", photo) for text, photo in zip(texts, about, strict=True)]
     rows = np.eye(len(texts), DIM, dtype=np.float32) if rows is None else np.array(rows, np.float32)
     judges = [judged.get(name, np.zeros(len(texts))) for name in ("tone", "manner", "chance")]
-    return Pool(candidates, texts, rows, support, *judges)
+    cosine = np.array(judged.get("cosine", np.ones(support.shape)), np.float32)
+    return Pool(candidates, texts, rows, support, cosine, *judges)
 
 
 def _chosen(pool, settings=PLAIN, **changes):
@@ -94,6 +95,25 @@ def test_a_quote_counts_the_more_the_liker_its_own_photo_is():
     quoted = [Candidate(c.text, "retrieval", 0, near) for c, near in zip(pool.candidates, (0.4, 0.95), strict=True)]
     pool = dataclasses.replace(pool, candidates=quoted)
     assert _chosen(pool) == [("0", 0)] and _chosen(pool, nearness=1.0) == [("1", 0)]
+
+
+def test_near_misses_go_unsaid():
+    pool = _pool([[0.9, 0.8, 0.7], [0.1, 0.1, 0.6]], about=[0, 0, 1], cosine=[[0.3, 0.6, 0.6], [0.6, 0.6, 0.6]])
+    near = [
+        Candidate(c.text, "retrieval", c.about, near) for c, near in zip(pool.candidates, (0.9, 0.9, 0.5), strict=True)
+    ]
+    quoted = dataclasses.replace(pool, candidates=near)
+    teller = _teller()
+    teller.bounds = Bounds(cosine=0.5, nearness=0.6)
+    sure = PLAIN.model_copy(update={"sure": True})
+    assert [(one.sentence[9], one.photo) for one in teller.choose(quoted, sure)] == [("1", 0)]
+    assert [(one.sentence[9], one.photo) for one in teller.choose(pool, sure)] == [("1", 0), ("2", 1)]  # drafted there
+    assert _chosen(quoted) == [("0", 0), ("2", 1)]
+
+
+def test_a_quote_is_told_only_of_a_photo_that_it_was_offered_for():
+    quote = _pool([[0.6], [0.9]], about=[0])
+    assert _chosen(quote) == [("0", 1)] and _chosen(quote, sure=True) == [("0", 0)]
 
 
 def test_with_quotes_first_the_generator_speaks_only_where_they_are_silent():

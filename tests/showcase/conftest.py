@@ -20,6 +20,7 @@ from showcase_utils.encoding.clip import Features
 from showcase_utils.encoding.writer import FeatureWriter
 from showcase_utils.generation.gpt2 import load_tokenizer
 from showcase_utils.generation.model import ShowcaseGenerator
+from showcase_utils.generation.quotes import NO_BOUNDS
 from showcase_utils.generation.tone import Tone
 from showcase_utils.selection.methods import MODELS, methods_of, model_folder
 from showcase_utils.selection.pools import open_pools
@@ -133,6 +134,7 @@ def make_run(store, pictures):
         quotes = pd.DataFrame(rows, columns=["sentence_id", "text", "image_id", "business_id"])
         quotes.to_parquet(context.out / "quotes.parquet")
         Tone.fit(s1["text"], s1["rating"].tolist()).save(context.out / "tone.parquet")
+        (context.out / "bounds.json").write_text(json.dumps(NO_BOUNDS._asdict()))
 
     builders = {"data": data, "features": features,
                 "alignment": alignment, "selection": selection, "generation": generation, "texts": texts}  # fmt: skip
