@@ -25,6 +25,7 @@ from showcase_utils.encoding.clip import Clip, Features, load_clip
 try:
     import ray
     import ray.data
+    from ray.data.exceptions import ExecutionTimeoutError
     from ray.exceptions import NodeDiedError, ObjectLostError, RayActorError, WorkerCrashedError
 except ImportError as error:
     raise ModuleNotFoundError(
@@ -34,6 +35,7 @@ except ImportError as error:
 
 LOST = (RayActorError, NodeDiedError, ObjectLostError, WorkerCrashedError)  # work that died with a process or a node
 ATTEMPTS = 3  # losses in a row, with nothing finished in between, at which a run gives up
+PATIENCE = 300  # seconds without any progress, at first: a part takes seconds on a GPU, at most minutes on CPUs
 PART = 32  # batches that an actor gets at once, at most: at every part it starts its reading processes anew
 LOOK_AHEAD = 256 * 2**20  # bytes of finished parts that may wait for an earlier one before the actors pause
 STORE = 512 * 2**20  # bytes of shared memory of a Ray that is started here
@@ -56,13 +58,15 @@ class RayClip:
 
     def __init__(self, clip: Clip, device: str) -> None:
         self.settings, self.device, self.fingerprint = clip.settings, device, clip.fingerprint
-        self._open = contextlib.ExitStack()
+        self._ours = False  # whether Ray was not there before, so that the connection may be ended
+        self._streams, self._connection = contextlib.ExitStack(), contextlib.ExitStack()
 
     def __enter__(self) -> RayClip:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._open.close()
+        with self._connection:
+            self._streams.close()
 
     def stream_images(self, photos: Sequence[str], batches: Sequence[list[int]]) -> Iterator[Features]:
         """As ``Clip.stream_images``: the same features, to the last bit on CPUs of one kind, in the same order."""
@@ -74,9 +78,10 @@ class RayClip:
 
     def _stream(self, method: str, sources: Sequence[str], batches: Sequence[list[int]]) -> Iterator[Features]:
         if batches and not ray.is_initialized():
-            self._open.enter_context(_connected())
+            self._ours = True
+            self._connection.enter_context(_connected())
         stream = self._encoded(method, sources, batches)
-        self._open.callback(stream.close)  # an error of the reader keeps the stream alive, and Ray cannot go before it
+        self._streams.callback(stream.close)  # an error of the reader keeps it alive, and Ray cannot go before it
         return stream
 
     def _encoded(
@@ -85,31 +90,51 @@ class RayClip:
         """What is lost with a process or a node is done again by those that are left.
 
         Ray's own restarts wait until there is a place for the lost actor again, if need be for ever; hence this loop.
+        When a node dies Ray may also forget a task, and wait for it for ever beside actors that are idle: what makes
+        no progress for ``PATIENCE`` seconds is given up with the connection, whose end frees its actors, and done
+        again with twice the patience, in case it was only slow.
+
         Raises ``RuntimeError`` when the same work is lost ``ATTEMPTS`` times.
         """
-        done = losses = 0
+        done, losses, patience = 0, 0, PATIENCE
         while done < len(batches):
             plan = layout(ray.nodes(), self.device, self.settings.actors)
             try:
-                for part in self._parts(plan, method, sources, batches[done:]):
+                for part in self._parts(plan, method, sources, batches[done:], patience):
                     yield from part
                     done, losses = done + len(part), 0
-            except LOST as error:
+            except (*LOST, ExecutionTimeoutError) as error:
                 losses += 1
+                stalled = isinstance(error, ExecutionTimeoutError)
                 if losses == ATTEMPTS:
+                    reason = (
+                        f"nothing came for {patience} seconds, see `ray status`"
+                        if stalled
+                        else "nodes go, memory runs out, or a file brings the process down"
+                    )
                     raise RuntimeError(
                         f"the cluster lost the work from '{sources[batches[done][0]]}' on {ATTEMPTS} times in a row: "
-                        "nodes go, memory runs out, or a file brings the process down; what was committed is kept"
+                        f"{reason}; what was committed is kept, and the same command goes on from there, "
+                        "with encoding.engine=local also without a cluster"
                     ) from error
+                if stalled:
+                    patience *= 2
+                    if self._ours:
+                        self._connection.close()
+                        self._connection.enter_context(_connected())
 
     def _parts(
-        self, plan: Layout, method: str, sources: Sequence[str], batches: Sequence[list[int]]
+        self, plan: Layout, method: str, sources: Sequence[str], batches: Sequence[list[int]], patience: float
     ) -> Iterator[list[Features]]:
-        """The features of ``batches``, some consecutive ones at a time, in order."""
+        """The features of ``batches``, some consecutive ones at a time, in order.
+
+        Raises ``ExecutionTimeoutError`` when nothing moves for ``patience`` seconds.
+        """
         step = min(PART, max(1, len(batches) // (4 * plan.actors)))
         parts = [batches[start : start + step] for start in range(0, len(batches), step)]
         rows = [{"part": number, "work": _pack(sources, part)} for number, part in enumerate(parts)]
         work = ray.data.from_items(rows, override_num_blocks=len(rows))
+        work.context.execution_no_progress_timeout_s = patience
         options = work.context.execution_options
         options.preserve_order = True
         options.resource_limits = options.resource_limits.copy(object_store_memory=LOOK_AHEAD)

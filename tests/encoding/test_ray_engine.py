@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import shutil
 import signal
 import sys
@@ -12,6 +13,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -21,6 +23,7 @@ import ray
 import torch
 from PIL import Image
 from ray.cluster_utils import Cluster
+from ray.data.exceptions import ExecutionTimeoutError
 from ray.exceptions import ActorDiedError, RayTaskError
 
 from showcase_utils.config import Encoding
@@ -53,6 +56,7 @@ def cluster() -> Iterator[Cluster]:
     """A head that computes nothing, and two nodes of one core each."""
     folder = tempfile.mkdtemp(prefix="ray", dir="/tmp")  # the path of a socket has at most 107 characters
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ["RAY_worker_niceness"] = "0"  # not Ray's 15, at which actors starve where anything else runs
     head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": MEMORY, "temp_dir": folder}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     for _ in range(2):
@@ -131,6 +135,7 @@ def test_a_node_killed_at_work_leaves_no_trace_in_the_store(
         committed.set()
 
     monkeypatch.setattr(writer, "_commit", telling)
+    monkeypatch.setattr(ray_engine, "PATIENCE", 60)
     pipe, photo = Path(paths[100]), tmp_path / "100.jpg"
     pipe.rename(photo)
     os.mkfifo(pipe)
@@ -218,6 +223,45 @@ def test_an_interrupted_run_goes_on_with_what_is_missing_also_when_memory_runs_o
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="freezes a process")
+def test_work_that_stands_still_is_done_again_over_a_new_connection(
+    address: None, own: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The only actor is frozen at its second part, without dying: nobody tells Ray that anything is wrong."""
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    frozen = tmp_path / "frozen"
+
+    class Freezing:
+        """In place of a ``Clip``, whose import takes longer than all the rest."""
+
+        def __init__(self, *args: object) -> None:
+            self.parts = 0
+
+        def __call__(self, table: pa.Table) -> pa.Table:
+            self.parts += 1
+            if self.parts == 2 and not frozen.exists():
+                frozen.touch()
+                os.kill(os.getpid(), signal.SIGSTOP)
+            texts, batches = pickle.loads(table["work"][0].as_py())
+            rows = [np.array([float(texts[place]) for place in batch]) for batch in batches]
+            found = [
+                SimpleNamespace(rows=row, indices=batch, rejects=[]) for row, batch in zip(rows, batches, strict=True)
+            ]
+            return pa.table({"part": table["part"], "features": [pickle.dumps(found)]})
+
+    monkeypatch.setattr(ray_engine, "Encoder", Freezing)
+    monkeypatch.setattr(ray_engine, "PATIENCE", 10)
+    monkeypatch.setattr(ray_engine, "ATTEMPTS", 6)  # on a busy machine an actor alone takes longer than that to start
+    with RayClip(own, "cpu") as engine:
+        engine.settings = SETTINGS.model_copy(update={"actors": 1})
+        found = list(engine.stream_texts([str(number) for number in range(16)], [[2 * n, 2 * n + 1] for n in range(8)]))
+    assert frozen.exists()
+    assert [(encoded.indices, encoded.rows.tolist()) for encoded in found] == [
+        ([n, n + 1],) * 2 for n in range(0, 16, 2)
+    ]
+
+
+@pytest.mark.slow
 def test_a_node_with_another_model_is_refused(address: None, own: Clip, tmp_path: Path) -> None:
     with RayClip(own, "cpu") as engine:
         engine.fingerprint = "0" * 64
@@ -228,17 +272,21 @@ def test_a_node_with_another_model_is_refused(address: None, own: Clip, tmp_path
 class Losing(RayClip):
     """Loses its work after ``parts`` parts of one batch each, as often as there are entries; then it loses no more."""
 
-    def __init__(self, clip: Clip, parts: list[int]) -> None:
+    def __init__(self, clip: Clip, parts: list[int], error: type[Exception] = ActorDiedError) -> None:
         super().__init__(clip, "cpu")
-        self.clip, self.parts, self.starts = clip, parts, []
+        self.clip, self.parts, self.error = clip, parts, error
+        self.starts, self.patience = [], []
 
-    def _parts(self, plan: Layout, method: str, sources: Sequence[str], batches: Sequence[list[int]]) -> Iterator:
+    def _parts(
+        self, plan: Layout, method: str, sources: Sequence[str], batches: Sequence[list[int]], patience: float
+    ) -> Iterator:
         self.starts.append(batches[0][0])
+        self.patience.append(patience)
         parts = self.parts.pop(0) if self.parts else None
         for encoded in self.clip.stream_texts(sources, batches[:parts]):
             yield [encoded]
         if parts is not None:
-            raise ActorDiedError
+            raise self.error
 
 
 @pytest.mark.parametrize(("losses", "starts"), [([], [0]), ([3], [0, 3]), ([0, 0, 1, 0, 2], [0, 0, 0, 1, 1, 3])])
@@ -260,8 +308,20 @@ def test_lost_work_is_done_again_from_the_first_part_that_lacks(
 def test_a_run_that_loses_the_same_work_again_and_again_gives_up(own: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray, "is_initialized", lambda: True)
     monkeypatch.setattr(ray, "nodes", lambda: [node(2)])
-    with pytest.raises(RuntimeError, match="lost the work from 'b' on 3 times in a row"):
+    with pytest.raises(RuntimeError, match="lost the work from 'b' on 3 times in a row: nodes go"):
         list(Losing(own, [1, 0, 0, 0]).stream_texts(["a", "b", "c"], [[0], [1], [2]]))
+
+
+def test_work_that_stands_still_gets_more_time_and_is_given_up_with_the_way_out(
+    own: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray, "is_initialized", lambda: True)
+    monkeypatch.setattr(ray, "nodes", lambda: [node(2)])
+    monkeypatch.setattr(ray_engine, "PATIENCE", 5)
+    engine = Losing(own, [1, 0, 0], ExecutionTimeoutError)
+    with pytest.raises(RuntimeError, match="nothing came for 20 seconds.*goes on.*encoding.engine=local"):
+        list(engine.stream_texts(["a", "b"], [[0], [1]]))
+    assert engine.starts == [0, 1, 1] and engine.patience == [5, 10, 20]
 
 
 def node(cpus: float, gpus: int = 0, alive: bool = True) -> dict:
