@@ -225,11 +225,12 @@ def test_an_interrupted_run_goes_on_with_what_is_missing_also_when_memory_runs_o
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="freezes a process")
 def test_work_that_stands_still_is_done_again_over_a_new_connection(
-    address: None, own: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, address: None, own: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The only actor is frozen at its second part, without dying: nobody tells Ray that anything is wrong."""
+    """Every actor is frozen at its second part, without dying: nobody tells Ray, and no place is free for another."""
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    frozen = tmp_path / "frozen"
+    frozen, nodes = tmp_path / "frozen", len(cluster.worker_nodes)
+    frozen.mkdir()
 
     class Freezing:
         """In place of a ``Clip``, whose import takes longer than all the rest."""
@@ -239,8 +240,8 @@ def test_work_that_stands_still_is_done_again_over_a_new_connection(
 
         def __call__(self, table: pa.Table) -> pa.Table:
             self.parts += 1
-            if self.parts == 2 and not frozen.exists():
-                frozen.touch()
+            if self.parts == 2 and len(list(frozen.iterdir())) < nodes:
+                (frozen / str(os.getpid())).touch()
                 os.kill(os.getpid(), signal.SIGSTOP)
             texts, batches = pickle.loads(table["work"][0].as_py())
             rows = [np.array([float(texts[place]) for place in batch]) for batch in batches]
@@ -253,9 +254,8 @@ def test_work_that_stands_still_is_done_again_over_a_new_connection(
     monkeypatch.setattr(ray_engine, "PATIENCE", 10)
     monkeypatch.setattr(ray_engine, "ATTEMPTS", 6)  # on a busy machine an actor alone takes longer than that to start
     with RayClip(own, "cpu") as engine:
-        engine.settings = SETTINGS.model_copy(update={"actors": 1})
         found = list(engine.stream_texts([str(number) for number in range(16)], [[2 * n, 2 * n + 1] for n in range(8)]))
-    assert frozen.exists()
+    assert len(list(frozen.iterdir())) == nodes
     assert [(encoded.indices, encoded.rows.tolist()) for encoded in found] == [
         ([n, n + 1],) * 2 for n in range(0, 16, 2)
     ]
