@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from showcase_utils.showcase.pulls import named, source, sources
 
 if TYPE_CHECKING:  # a result makes pages of itself
     from showcase_utils.showcase.result import PastItem, PhotoReason, Showcase
@@ -14,9 +16,19 @@ Picture = Callable[[Path, int], str]  # the attribute that gives an <img> a phot
 
 SMALL = 144  # pixels of photos of the past
 PAST = 6  # past photos and reviews that are shown
-NAMED = 3  # items of the past that a photo's reason shows
 WORDS = 140  # letters of a review that a photo's reason shows
 MARKS = 4  # colours
+TERMS = {
+    "Relevance": "How much the reader's past speaks for a photo: what each past photo and review adds or takes, summed "
+    "up. Where the default method chooses, it is the logarithm of how many times likelier the photo is the reader's "
+    "than a stranger's. Its rank is among all photos of the place that could be chosen.",
+    "Variety": "1 − the largest cosine of CLIP features (the numbers by which a neural network knows a picture) with a "
+    "photo chosen before it: 0 is the same picture, 1 and above nothing in common. The photos are chosen for both at "
+    "once, by a determinantal point process (DPP).",
+    "Unusual": "The share of photos that the reader and a stranger would not both be shown (1 − the Jaccard index).",
+    "Sure": "What Φ says, a classifier that was taught which sentences describe which photos.",
+    "CLIP-Align": "The paper's measure: for each photo Φ's confidence in the sentence that fits it best, averaged.",
+}
 
 
 def article(showcase: Showcase, picture: Picture, large: int, heading: str = "h2") -> str:
@@ -44,32 +56,35 @@ def _figure(showcase: Showcase, number: int, picture: Picture, large: int) -> st
 
 
 def _reasons(showcase: Showcase, picture: Picture) -> str:
-    """For each photo what pulled it, then how well photos and text fit: folded in, for whoever asks why."""
-    photos = "".join(f"<li>{_mark(number)}{_why(each, picture)}</li>" for number, each in enumerate(showcase.reasons))
+    """For each photo what pulled it, then how sure the text is: folded in, for whoever asks why."""
+    photos = "".join(
+        f"<li>{_mark(number)}{_why(each, showcase.captions[number], picture)}</li>"
+        for number, each in enumerate(showcase.reasons)
+    )
     return (
         f'<details><summary>Why these photos, and these words</summary><ol class="reasons">{photos}</ol>'
-        f"{_whole(showcase)}</details>"
+        f"{_whole(showcase)}{_numbers(showcase)}</details>"
     )
 
 
-def _why(reason: PhotoReason, picture: Picture) -> str:
-    items = "".join(_pull(item, picture) for item in reason.past[:NAMED] if item.share > 0)
-    shares = f'<ul class="pulls">{items}</ul>' if items else ""
-    numbers = f"Relevance {reason.relevance:.2f} · adds {min(reason.variety, 1):.0%} variety"
-    return f'<p>{html.escape(reason.words)}</p>{shares}<p class="numbers">{numbers}</p>'
+def _why(reason: PhotoReason, caption: str, picture: Picture) -> str:
+    described = f"<p>Another guest wrote of it: <q>{html.escape(caption)}</q></p>" if caption else ""
+    groups = sources(named(reason.past, reason.relevance))
+    items = "".join(f"<li>{_pull(group, picture)}</li>" for group in groups)
+    shares = f'<p>What speaks for it:</p><ul class="pulls">{items}</ul>' if items else ""
+    return f"{described}{shares}<p>{html.escape(reason.standing)}</p>"
 
 
-def _pull(item: PastItem, picture: Picture) -> str:
-    """A photo or a review of the past, and its share of what pulled the chosen photo up."""
-    place = html.escape(item.place)
-    if item.kind == "photo" and item.path:
-        shown = f'<img {picture(item.path, SMALL)} alt="" loading="lazy">'
-        words = f"your photo{f' from {place}' if place else ''}"
-    else:
-        text = item.text if len(item.text) <= WORDS else f"{item.text[:WORDS].rsplit(' ', 1)[0]} …"
-        shown, words = "", f"your review{f' of {place}' if place else ''}: <q>{html.escape(text)}</q>"
-    share = f'<b style="--share:{item.share:.3f}">{item.share:.0%}</b>'
-    return f"<li>{shown}<span>{share} {words}</span></li>"
+def _pull(group: Sequence[PastItem], picture: Picture) -> str:
+    """Photos of one place, or a review, of the past, and their share of what pulled the chosen photo up."""
+    share = sum(item.share for item in group)
+    quote = next((item.quote for item in group if item.quote), "")
+    if len(quote) > WORDS:
+        quote = f"{quote[:WORDS].rsplit(' ', 1)[0]} …"
+    shown = "".join(f'<img {picture(item.path, SMALL)} alt="" loading="lazy">' for item in group if item.path)
+    where = ", where you wrote: " if group[0].kind == "photo" else ": "
+    words = f"{html.escape(source(group))}{f'{where}<q>{html.escape(quote)}</q>' if quote else ''}"
+    return f'{shown}<span><b style="--share:{share:.3f}">{share:.0%}</b> {words}</span>'
 
 
 def _text(showcase: Showcase) -> str:
@@ -80,7 +95,7 @@ def _text(showcase: Showcase) -> str:
         sentence = html.escape(reason.sentence[:1].upper() + reason.sentence[1:])
         rests = ""
         if reason.photo is not None:
-            title = f"rests on photo {reason.photo + 1}, confidence {reason.confidence:.2f}"
+            title = f"Photo {reason.photo + 1} shows it: {reason.confidence:.0%} sure"
             rests = f'<sup title="{title}">{_mark(reason.photo)}</sup>'
         parts.append(f"<span>{sentence}{rests}</span>")
     return f"<blockquote>{' '.join(parts)}</blockquote>"
@@ -91,22 +106,40 @@ def _mark(number: int) -> str:
 
 
 def _whole(showcase: Showcase) -> str:
-    """How well text and photos fit, and how far the choice is from the one that everybody gets."""
-    unusual, align = showcase.scores["unusual"], showcase.scores["clip_align"]
-    differs = "Everybody sees these photos here"
-    if unusual > 0:
-        differs = "None of" if unusual == 1 else "Not all of"
-        differs += " these photos are those that a stranger would see here"
-    parts = [f"{differs} ({unusual:.0%} apart)." if showcase.personal else ""]
-    if align == align:
-        parts.append(f"Each photo is described by a sentence with a mean confidence of {align:.0%} (CLIP-Align).")
+    """How far the choice is from the one that everybody gets, and how sure each sentence is."""
+    shared, shown = sum(reason.usual for reason in showcase.reasons), len(showcase.reasons)
+    differs = "A stranger would be shown other photos here."
+    if shared:
+        differs = f"A stranger would be shown {shared} of these {shown} photos, too."
+    if shared == shown:
+        differs = "A stranger would be shown the same here."
     sure = "".join(
-        f"<li>{_mark(reason.photo)} {reason.confidence:.0%} sure: <q>{html.escape(reason.sentence)}</q></li>"
+        f"<li>{_mark(reason.photo)} {reason.confidence:.0%} sure that it shows what is said: "
+        f"<q>{html.escape(reason.sentence)}</q></li>"
         for reason in showcase.sentences
         if reason.photo is not None
     )
-    words = " ".join(part for part in parts if part)
-    return (f"<p>{words}</p>" if words else "") + (f'<ul class="plain">{sure}</ul>' if sure else "")
+    return (f"<p>{differs}</p>" if showcase.personal else "") + (f'<ul class="plain">{sure}</ul>' if sure else "")
+
+
+def _numbers(showcase: Showcase) -> str:
+    """The same as numbers under the terms of the field, each with what it means."""
+    rows = "".join(
+        f"<tr><th scope=row>{_mark(number)}</th><td>{reason.relevance:.2f}</td>"
+        f"<td>{reason.rank} of {reason.candidates}</td><td>{reason.variety:.2f}</td></tr>"
+        for number, reason in enumerate(showcase.reasons)
+    )
+    values = {"Unusual": f"{showcase.scores['unusual']:.2f}", "CLIP-Align": f"{showcase.scores['clip_align']:.2f}"}
+    terms = "".join(
+        f"<dt>{term}{f' {values[term]}' if term in values else ''}</dt><dd>{meaning}</dd>"
+        for term, meaning in TERMS.items()
+        if values.get(term) != "nan"
+    )
+    return (
+        "<details><summary>The numbers, and what they mean</summary><table><thead><tr><th scope=col>Photo</th>"
+        f"<th scope=col>Relevance</th><th scope=col>Rank</th><th scope=col>Variety</th></tr></thead>{rows}</table>"
+        f"<dl>{terms}</dl></details>"
+    )
 
 
 def _past(showcase: Showcase, picture: Picture) -> str:

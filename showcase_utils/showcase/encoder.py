@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,8 +11,10 @@ import numpy as np
 from PIL import Image
 
 from showcase_utils.config import Settings
+from showcase_utils.generation.tone import Tone
 from showcase_utils.showcase.material import Item, Place, Profile, Somebody, Somewhere
 
+END = re.compile(r"(?<=[.!?…])\s+")  # of a sentence; splitting them better takes spaCy, which explaining can do without
 KEPT = 20_000  # features that are remembered: 20 MB at 256 dimensions
 
 
@@ -45,6 +48,12 @@ class MaterialEncoder:
         """Features of texts, (n, d)."""
         rows = self._encoded([("text", text) for text in texts], texts, "encode_texts")
         return np.stack(rows) if rows else np.zeros((0, 0), np.float32)
+
+    def sentences(self, text: str, tone: Tone) -> list[Item]:
+        """The sentences of a text with their features, but for those that ``tone`` finds to be complaints."""
+        parts = [part for part in END.split(text.strip()) if any(map(str.isalnum, part))]
+        kind = [part for part, score in zip(parts, tone.score(parts), strict=True) if score > 0]
+        return [Item(part, row, text=part) for part, row in zip(kind, self.texts(kind), strict=True)]
 
     def _photos(self, paths: Sequence[str | Path]) -> list[tuple[Path, np.ndarray]]:
         files, wrong = [Path(path).expanduser() for path in paths], []

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from showcase_utils.artifacts import Artifacts
 from showcase_utils.config import SettingsError, load_settings
 from showcase_utils.devices import use_threads
@@ -15,14 +13,17 @@ from showcase_utils.generation.opening import open_teller
 from showcase_utils.names import checks_names, refuse_unknown
 from showcase_utils.selection.showing import Showing, Shown
 from showcase_utils.showcase.bundle import SETTINGS, Bundle, Contents, copy_bundle, is_bundle, write_bundle
+from showcase_utils.showcase.choice import candidates, is_named, repeats, shown
 from showcase_utils.showcase.encoder import MaterialEncoder
 from showcase_utils.showcase.library import Library
-from showcase_utils.showcase.material import Item, Place, Profile, Somebody, Somewhere, without_twins
+from showcase_utils.showcase.material import Item, Place, Profile, Somebody, Somewhere
 from showcase_utils.showcase.options import Options, Ways
-from showcase_utils.showcase.result import PastItem, PhotoReason, SentenceReason, Showcase, words_of
+from showcase_utils.showcase.reasons import Choice, reasons
+from showcase_utils.showcase.result import PhotoReason, SentenceReason, Showcase
 from showcase_utils.showcase.writing import Written, rows_of, write
 
 CHUNK = 64  # showcases that are made at once
+REACH = 8  # times k photos are looked at where some show one scene
 
 
 class _Chosen(NamedTuple):
@@ -142,26 +143,50 @@ class Showcases:
     def _choose(self, cases: list[tuple[Somebody, Somewhere]], options: Options) -> list[_Chosen]:
         """The photos of each case, and how far they are from what a reader without a past gets at the place."""
         places = list({id(somewhere): somewhere for _, somewhere in cases}.values())
-        pools = [_candidates(somewhere, options) for somewhere in places]
+        pools = [candidates(somewhere, options) for somewhere in places]
         number = {id(somewhere): row for row, somewhere in enumerate(places)}
-        nobody = [(Somebody("", ""), somewhere) for somewhere in places]
-        asked = [(somebody, pools[number[id(somewhere)]]) for somebody, somewhere in [*cases, *nobody]]
+        nobody = [(Somebody("", ""), pool) for pool in pools]
+        asked = [(somebody, pools[number[id(somewhere)]]) for somebody, somewhere in cases]
+        picked = self._pick(asked + nobody, options)
+        usual = [{photo.id for photo in photos} for photos, _ in picked[len(cases) :]]
+        phi = self.ways.teller(options).phi
+        chosen = []
+        for (somebody, pool), (photos, numbers), (_, somewhere) in zip(asked, picked, cases, strict=False):
+            ids, others = {item.id for item in photos}, usual[number[id(somewhere)]]
+            pinned = {item.id for item in photos if is_named(item, options.pin)}
+            why = reasons(somebody, Choice(pool, photos, numbers, others, pinned), self._sentences, phi)
+            chosen.append(_Chosen(photos, why, 1 - len(ids & others) / len(ids | others)))
+        return chosen
+
+    def _pick(self, asked: list[tuple[Somebody, list[Item]]], options: Options) -> list[tuple[list[Item], Shown]]:
+        """What the method picks for each reader from each pool, a second photo of one scene only for want of others."""
+        found = self._rank(asked, options, options.k)
+        photos = [shown(pool, one.picks.tolist(), options) for (_, pool), one in zip(asked, found, strict=True)]
+        if options.drop_duplicates:
+            bound = self.library.one_scene
+            again = [row for row, some in enumerate(photos) if repeats(some, bound)]
+            longer = self._rank([asked[row] for row in again], options, REACH * options.k)
+            for row, more in zip(again, longer, strict=True):
+                picks = list(dict.fromkeys(found[row].picks.tolist() + more.picks.tolist()))
+                photos[row] = shown(asked[row][1], picks, options, bound)
+        return list(zip(photos, found, strict=True))
+
+    def _rank(self, asked: list[tuple[Somebody, list[Item]]], options: Options, k: int) -> list[Shown]:
+        if not asked:
+            return []
         dim = self.library.features.photos.dim
-        picked = self.ways.showing(options).many(
+        return self.ways.showing(options).many(
             [rows_of(pool) for _, pool in asked],
             [rows_of(somebody.photos, dim) for somebody, _ in asked],
             [rows_of(somebody.texts, dim) for somebody, _ in asked],
-            options.k,
+            k,
             options.theta,
         )
-        usual = [{pool[row].id for row in one.picks} for one, pool in zip(picked[len(cases) :], pools, strict=True)]
-        chosen = []
-        for (somebody, pool), choice, (_, somewhere) in zip(asked, picked, cases, strict=False):
-            photos = _with_pins(pool, [pool[row] for row in choice.picks], options)
-            ids, others = {item.id for item in photos}, usual[number[id(somewhere)]]
-            reasons = _reasons(somebody, pool, photos, choice)
-            chosen.append(_Chosen(photos, reasons, 1 - len(ids & others) / len(ids | others)))
-        return chosen
+
+    def _sentences(self, review: Item) -> Sequence[Item]:
+        """The sentences of a review but for complaints, of one of the run or of one that somebody brought."""
+        known = self.library.sentences_of(review.id)
+        return self.encoder.sentences(review.text, self.library.tone) if known is None else known
 
 
 def _open(run: str | Path) -> Artifacts | Bundle:
@@ -181,66 +206,6 @@ def _open(run: str | Path) -> Artifacts | Bundle:
 
 def _key(place: str | Place) -> object:
     return place if isinstance(place, str) else id(place)
-
-
-def _candidates(somewhere: Somewhere, options: Options) -> list[Item]:
-    """The photos that may be chosen; of photos that CLIP finds the same, the first, or the one that is pinned."""
-    if not options.pin and not options.leave_out:
-        return somewhere.distinct if options.drop_duplicates else list(somewhere.photos)
-    known = {item.id for item in somewhere.photos} | {Path(item.id).name for item in somewhere.photos}
-    for name in (*options.pin, *options.leave_out):
-        if str(name) not in known:
-            raise KeyError(f"photo {name} is none of {somewhere.name}'s {len(somewhere.photos)}")
-    pool = [item for item in somewhere.photos if not _named(item, options.leave_out)]
-    if not pool:
-        raise ValueError(f"{somewhere.name}: no photo is left to choose from")
-    if not options.drop_duplicates:
-        return pool
-    pool.sort(key=lambda item: not _named(item, options.pin))  # stable: pinned ones come first, and stay
-    kept = without_twins(pool)
-    return sorted(kept, key=lambda item: item.id) if options.pin else kept
-
-
-def _named(item: Item, names: Sequence[str]) -> bool:
-    return any(str(name) in (item.id, Path(item.id).name) for name in names)
-
-
-def _with_pins(pool: list[Item], picks: list[Item], options: Options) -> list[Item]:
-    """The pinned photos first, then the picks, at most k in all."""
-    pinned = [item for name in options.pin for item in pool if _named(item, [name])]
-    rest = [item for item in picks if item not in pinned]
-    return (pinned + rest)[: max(options.k, len(pinned))]
-
-
-def _reasons(somebody: Somebody, pool: list[Item], photos: list[Item], choice: Shown) -> list[PhotoReason]:
-    rows = {item.id: row for row, item in enumerate(pool)}
-    reasons = []
-    for rank, item in enumerate(photos):
-        row = rows[item.id]
-        past: tuple[PastItem, ...] = ()
-        if choice.photos is not None and choice.texts is not None:
-            past = _past(somebody, choice.photos[row], choice.texts[row])
-        words = words_of(somebody.is_known, past, item.text)
-        reasons.append(PhotoReason(float(choice.relevance[row]), _variety(photos, rank), past, words))
-    return reasons
-
-
-def _past(somebody: Somebody, photos: np.ndarray, texts: np.ndarray) -> tuple[PastItem, ...]:
-    """The items of the past by how much each pulled, the strongest first."""
-    items = [("photo", item) for item in somebody.photos] + [("review", item) for item in somebody.texts]
-    pulls = np.concatenate([photos, texts])
-    shares = pulls.clip(min=0) / max(pulls.clip(min=0).sum(), 1e-12)
-    found = [
-        PastItem(kind, item.id, float(pull), float(share), item.place, item.text, item.path)
-        for (kind, item), pull, share in zip(items, pulls, shares, strict=True)
-    ]
-    return tuple(sorted(found, key=lambda item: -item.pull))
-
-
-def _variety(photos: Sequence[Item], rank: int) -> float:
-    if rank == 0:
-        return 1.0
-    return float(1 - max(photos[rank].features @ before.features for before in photos[:rank]))
 
 
 def _result(case: tuple[Somebody, Somewhere], chosen: _Chosen, written: Written) -> Showcase:

@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from showcase_utils.alignment.frames import load_scores
@@ -18,11 +19,16 @@ from showcase_utils.alignment.phi import load_phi
 from showcase_utils.artifacts import Stages
 from showcase_utils.data.frames import load_histories, load_images, load_s1
 from showcase_utils.encoding.features import load_sentences, open_features
+from showcase_utils.generation.opening import TONE
+from showcase_utils.generation.tone import Tone
 from showcase_utils.photos.folder import usable_ids
-from showcase_utils.showcase.material import Item, Somebody, Somewhere
+from showcase_utils.showcase.material import COPY, Item, Somebody, Somewhere
 
 TOGETHER = 4  # users of one place on a page before the next place
 KEPT = 2_000  # places that are remembered with the features of their photos
+MEASURED = 2_000  # photos whose cosines say what is alike
+ALIKE = 0.003  # of the pairs from different places: on `demo`, whose truth says which show one scene, F1 is highest so
+KIND = 0.69  # tone of what is quoted: twice as likely from a review of four or five stars as from another
 NAMES = "names.json"  # beside the published file: {"businesses": {id: name}, "users": {id: name}}
 
 
@@ -48,12 +54,14 @@ class Library:
             images["image_id"].isin(usable_ids(images)) & images["image_id"].isin(set(self.features.photos.ids))
         ]
         self.paths: dict[str, str] = dict(zip(images["image_id"], images["path"], strict=True))
+        self._place_of: dict[str, str] = dict(zip(images["image_id"], images["business_id"], strict=True))
         columns = (self.reviews[name].tolist() for name in Visit._fields)
         self._visits = {visit.review_id: visit for visit in map(Visit, *columns)}
         self._of_user, self._of_place = _by(self._visits.values(), "user_id"), _by(self._visits.values(), "business_id")
         # what was asked for once is likely to be asked for again, and does not change
         self.somewhere = lru_cache(KEPT)(self._somewhere)
         self._past_of = lru_cache(4 * KEPT)(self._past)
+        self.sentences_of = lru_cache(4 * KEPT)(self._sentences_of)
 
     @cached_property
     def histories(self) -> dict[str, list[str]]:
@@ -69,13 +77,46 @@ class Library:
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"businesses": {}, "users": {}}
 
     @cached_property
-    def captions(self) -> dict[str, str]:
-        """By photo, the sentence of its review that Φ finds likeliest to describe it, where one does."""
+    def tone(self) -> Tone:
+        """What tells a complaint from praise."""
+        return Tone.load(self.run.path("texts") / TONE)
+
+    @cached_property
+    def _described(self) -> pd.DataFrame:
+        """By photo, the sentences of its review that Φ finds to describe it, the likeliest first."""
         scores = load_scores(self.run)
         best = scores[scores["confidence"] >= load_phi(self.run).threshold]
-        best = best.sort_values("confidence", ascending=False, kind="stable").drop_duplicates("image_id")
-        texts = load_sentences(self.run).set_index("sentence_id")["text"]
-        return dict(zip(best["image_id"], texts[best["sentence_id"]], strict=True))
+        return best.sort_values("confidence", ascending=False, kind="stable")
+
+    @cached_property
+    def _described_by_photo(self) -> dict[str, np.ndarray]:
+        return self._described.groupby("image_id").indices
+
+    def _caption(self, image_id: str) -> str:
+        """The sentence of its review that likeliest describes a photo, if one does; a complaint is none."""
+        found = self._described["sentence_id"].iloc[self._described_by_photo.get(image_id, [])]
+        texts = self._sentences["text"].loc[found].tolist()
+        return next((text for text, tone in zip(texts, self.tone.score(texts), strict=True) if tone > KIND), "")
+
+    @cached_property
+    def one_scene(self) -> float:
+        """The cosine above which two photos count as photos of one scene.
+
+        Only ``ALIKE`` of the pairs from different places are as much alike: how near the cosines of different things
+        come to 1 differs from one CLIP to the next. ``COPY`` where there are too few pairs to say.
+        """
+        ids = [i for i in islice(self.features.photos.ids, MEASURED) if i in self._place_of]
+        rows, places = self.features.photos[ids], np.array([self._place_of[i] for i in ids])
+        cosines = (rows @ rows.T)[np.triu(places[:, None] != places, 1)]
+        return min(COPY, float(np.quantile(cosines, 1 - ALIKE))) if len(cosines) * ALIKE >= 1 else COPY
+
+    @cached_property
+    def _sentences(self) -> pd.DataFrame:
+        return load_sentences(self.run).set_index("sentence_id")
+
+    @cached_property
+    def _sentences_by_review(self) -> dict[str, np.ndarray]:
+        return self._sentences.groupby("review_id").indices
 
     @cached_property
     def _ids_of(self) -> dict[str, dict[str, list[str]]]:
@@ -154,6 +195,15 @@ class Library:
         text = Item(review_id, features, text=visit.text, place=self.place_name(visit.business_id))
         return text, self._photos([i for i in visit.image_ids if i in self.paths], visit.business_id)
 
+    def _sentences_of(self, review_id: str) -> list[Item] | None:
+        """The sentences of a review, but for complaints; None for what is no review of the run."""
+        if review_id not in self._visits:
+            return None
+        frame = self._sentences.iloc[self._sentences_by_review.get(review_id, [])]
+        frame = frame[self.tone.score(frame["text"].tolist()) > KIND]
+        rows = self.features.sentences[frame.index.tolist()]
+        return [Item(*parts) for parts in zip(frame.index, rows, frame["text"], strict=True)]
+
     def test_visits(self, most: int) -> list[tuple[str, str]]:
         """Pairs of test users and places they went to: ``TOGETHER`` users of a place, so that they compare.
 
@@ -177,7 +227,7 @@ class Library:
             return []
         name = self.place_name(business_id)
         return [
-            Item(image_id, features, text=self.captions.get(image_id, ""), path=Path(self.paths[image_id]), place=name)
+            Item(image_id, features, text=self._caption(image_id), path=Path(self.paths[image_id]), place=name)
             for image_id, features in zip(ids, self.features.photos[list(ids)], strict=True)
         ]
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from showcase_utils.names import checks_names
 
-SAME = 0.999  # cosine from which two photos count as one
+COPY = 0.999  # cosine from which two photos are one picture, saved twice
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"})
 
 
@@ -95,15 +95,15 @@ class Somewhere:
 
     @cached_property
     def distinct(self) -> list[Item]:
-        """Its photos, of those that CLIP finds the same the first alone."""
-        return without_twins(self.photos)
+        """Its photos, of copies of one the first alone."""
+        return without_copies(self.photos)
 
 
-def without_twins(photos: Sequence[Item]) -> list[Item]:
-    """The photos in order, of those that CLIP finds the same the first alone."""
+def without_copies(photos: Sequence[Item]) -> list[Item]:
+    """The photos in order, of copies of one the first alone."""
     rows = np.stack([item.features for item in photos])
-    twins = np.triu(rows @ rows.T > SAME, 1).any(axis=0)
-    return [item for item, twin in zip(photos, twins, strict=True) if not twin]
+    copies = np.triu(rows @ rows.T > COPY, 1).any(axis=0)
+    return [item for item, copy in zip(photos, copies, strict=True) if not copy]
 
 
 def refuse_one_string(name: str, value: object) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,9 @@ class PastItem:
     """A photo or a review of the reader's past, and how it moved a chosen photo.
 
     ``pull`` adds to the photo's relevance, or takes from it: over all items of the past they sum to it. ``share`` is
-    this item's part of all that pulled the photo up, 0 for one that did not.
+    this item's part of all that pulled the photo up, 0 for one that did not. ``quote`` is a sentence of its review that
+    describes the chosen photo and is no complaint; empty where there is none, or where the item is not among the
+    strongest.
     """
 
     kind: str  # "photo" or "review"
@@ -23,21 +24,27 @@ class PastItem:
     place: str = ""
     text: str = ""  # the review, or what is known to be in the photo
     path: Path | None = field(default=None, repr=False)
+    quote: str = ""
 
 
 @dataclass(frozen=True)
 class PhotoReason:
-    """Why a photo was chosen. ``relevance`` and ``variety`` are numbers, ``words`` a sentence for people.
+    """Why a photo was chosen. ``relevance`` and ``variety`` are numbers, ``words`` are for people.
 
     ``past`` are all items of the reader's past, the strongest pull first; there are none where the ranker can't split
     its relevance, or where there is no past. ``variety`` is 1 − the largest cosine to a
-    photo that was picked before it; 1 for the first.
+    photo that was picked before it; 1 for the first. ``rank`` is its place by relevance among the ``candidates``, 1 for
+    the best, of which ``standing``, a part of ``words``, speaks. ``usual``: a reader without a past gets it, too.
     """
 
     relevance: float
     variety: float
     past: tuple[PastItem, ...]
     words: str
+    standing: str
+    rank: int
+    candidates: int
+    usual: bool
 
 
 @dataclass(frozen=True)
@@ -93,31 +100,6 @@ class Showcase:
         from showcase_utils.showcase.page import fragment
 
         return fragment(self)
-
-
-def words_of(personal: bool, past: Sequence[PastItem], caption: str) -> str:
-    """A photo's reason as a sentence: which past photo and which review speak most for it, or that it is typical here.
-
-    What speaks for a photo need not show the same thing: light, colour and framing count as well.
-    """
-    photo = next((item for item in past if item.kind == "photo"), None)
-    review = next((item for item in past if item.kind == "review"), None)
-    if not personal:
-        return "Chosen as typical of the place: nothing is known of the reader."
-    if not past:
-        return "Chosen by a method that does not say what in the past it rests on."
-    parts = []
-    if photo is not None and photo.share > 0:
-        what = f", where you wrote “{photo.text}”," if photo.text else ""
-        which = f"from {photo.place}" if photo.place else Path(photo.id).name
-        parts.append(f"your photo {which}{what} speaks most for it")
-    if review is not None and review.share > 0.05:
-        parts.append(
-            f"it is in line with your {f'review of {review.place}' if review.place else f'words “{review.text}”'}"
-        )
-    shown = f"Shows what another guest described as “{caption}”; " if caption else ""
-    sentence = shown + ("; ".join(parts) or "chosen for variety")
-    return f"{sentence[0].upper()}{sentence[1:]}."
 
 
 def _plain(value: Any) -> Any:

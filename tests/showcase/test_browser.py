@@ -176,8 +176,10 @@ def test_photos_that_are_shown_again_are_seen_and_printed(visit, gallery):
 
 def test_what_a_hostile_reviewer_wrote_does_nothing(visit, showcases, tmp_path):
     made = showcases.explain("user0", "place1", k=2)
-    past = PastItem("review", "1", 1.0, 1.0, HOSTILE, HOSTILE)
-    reasons = tuple(replace(reason, words=HOSTILE, past=(past,)) for reason in made.reasons)
+    past = PastItem("review", "1", 1.0, 1.0, HOSTILE, HOSTILE, quote=HOSTILE)
+    reasons = tuple(
+        replace(reason, words=HOSTILE, standing=HOSTILE, relevance=1.0, past=(past,)) for reason in made.reasons
+    )
     told = (SentenceReason(HOSTILE, 0, 0.9),)
     shows = [
         replace(made, user=f"{name}{HOSTILE}", user_id=f"{name}{HOSTILE}", place=HOSTILE, business_id=HOSTILE,

@@ -8,12 +8,22 @@ import pandas as pd
 import pytest
 
 from showcase_utils.artifacts import StaleStage
-from showcase_utils.selection.showing import Showing
+from showcase_utils.selection.showing import Showing, Shown
 from showcase_utils.showcase import Place, Profile, Showcases
-from showcase_utils.showcase.library import Library
+from showcase_utils.showcase.library import ALIKE, Library
+from showcase_utils.showcase.material import COPY, Item, Somebody
 from showcase_utils.showcase.options import Options
-from showcase_utils.showcase.result import PastItem, words_of
 from tests.showcase.conftest import BUSINESSES, USERS, ClipByName, paint
+
+
+class _Rows:
+    """In a feature store's place."""
+
+    def __init__(self, ids, rows):
+        self.ids, self._rows = ids, dict(zip(ids, rows, strict=False))
+
+    def __getitem__(self, ids):
+        return np.stack([self._rows[name] for name in ids])
 
 
 @pytest.fixture
@@ -78,7 +88,7 @@ def test_somebody_new_at_a_new_place(showcases, folder):
 def test_nobody_known_is_not_personal_and_says_so(showcases, folder):
     show = showcases.explain(Profile(), Place(folder), k=2)
     assert not show.personal and show.scores["unusual"] == 0.0
-    assert all("nothing is known of the reader" in reason.words for reason in show.reasons)
+    assert all("Nothing is known of the reader" in reason.words for reason in show.reasons)
 
 
 def test_pinned_left_out_and_twins(showcases, folder, tmp_path):
@@ -90,6 +100,46 @@ def test_pinned_left_out_and_twins(showcases, folder, tmp_path):
     assert len(showcases.explain("user0", twice, k=2, drop_duplicates=False).photos) == 2
     with pytest.raises(KeyError, match="photo nope.png is none of"):
         showcases.explain("user0", place, pin=["nope.png"])
+
+
+def test_a_second_photo_of_one_scene_is_shown_for_want_of_others(showcases, monkeypatch):
+    """Six photos of three scenes, of each a darker one that the method likes as well."""
+    scenes = np.eye(8, dtype=np.float32)[:3]
+    near = scenes + 0.2 * np.eye(8, dtype=np.float32)[3:6]
+    rows = np.concatenate([scenes, near / np.linalg.norm(near, axis=1, keepdims=True)])
+    pool = [Item(f"photo{n}", row) for n, row in enumerate(rows)]
+
+    def photos(options, order=(0, 3, 1, 4, 2, 5), bound=0.9):
+        monkeypatch.setitem(showcases.library.__dict__, "one_scene", bound)
+        numbers = [Shown(np.array(order[: options.k * 8]), np.zeros(6), None, None)]
+        short = [numbers[0]._replace(picks=numbers[0].picks[: options.k])]
+        monkeypatch.setattr(
+            showcases, "_rank", lambda asked, _, k: (short if k == options.k else numbers)[: len(asked)]
+        )
+        ((found, _),) = showcases._pick([(Somebody("", ""), pool)], options)
+        return [item.id for item in found]
+
+    assert photos(Options(3)) == ["photo0", "photo1", "photo2"]
+    assert photos(Options(3, drop_duplicates=False)) == photos(Options(3), bound=0.99) == ["photo0", "photo3", "photo1"]
+    assert photos(Options(4)) == ["photo0", "photo1", "photo2", "photo3"], "there are no other scenes"
+    assert photos(Options(2, pin=["photo3"])) == ["photo3", "photo1"]
+    assert photos(Options(2, pin=["photo3", "photo0"])) == ["photo3", "photo0"], "whoever pins both gets both"
+
+
+def test_what_shows_one_scene_is_measured_on_photos_of_different_places(showcases):
+    library = Library(showcases.library.run)
+    ids = [f"photo{n}" for n in range(200)]
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(200, 8)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    library._place_of = {name: f"place{number % 4}" for number, name in enumerate(ids)}
+    library.features = library.features._replace(photos=_Rows(ids, rows))
+    pairs = [(a, b) for a in range(200) for b in range(a) if a % 4 != b % 4]
+    share = np.mean([rows[a] @ rows[b] > library.one_scene for a, b in pairs])
+    assert share == pytest.approx(ALIKE, rel=0.05)
+    del library.one_scene
+    library.features = library.features._replace(photos=_Rows(ids[:4], rows))
+    assert library.one_scene == COPY, "six pairs say nothing"
 
 
 def test_blocked_words_are_not_said(showcases):
@@ -216,15 +266,6 @@ def test_photos_that_cannot_be_read_are_all_named(showcases, folder):
         Place(folder / "empty").files()
     with pytest.raises(TypeError, match="give a list"):
         Profile(texts="Great ramen.")
-
-
-def test_reasons_name_what_somebody_brought():
-    past = (
-        PastItem("photo", "mine/1.jpg", 1.0, 0.6),
-        PastItem("review", "text 1", 0.7, 0.4, text="I love a terrace."),
-    )
-    words = words_of(True, past, "")
-    assert words == "Your photo 1.jpg speaks most for it; it is in line with your words “I love a terrace.”."
 
 
 def test_what_was_asked_for_once_is_not_read_again(showcases, monkeypatch):

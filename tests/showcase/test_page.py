@@ -2,8 +2,11 @@
 
 import re
 import sys
+from html import escape
 
 from showcase_utils.showcase import page
+from showcase_utils.showcase.article import TERMS
+from showcase_utils.showcase.pulls import named, sources
 
 
 def test_the_page_needs_no_other_file(showcases):
@@ -52,6 +55,21 @@ def test_pictures_far_below_wait_for_the_script(showcases, monkeypatch):
 def test_reasons_show_what_pulled_a_photo_and_how_the_whole_fits(showcases):
     show = showcases.explain("user0", "place1", k=2)
     html = show.to_html()
-    strongest = show.reasons[0].past[0]
-    assert f'<b style="--share:{strongest.share:.3f}">{strongest.share:.0%}</b>' in html
-    assert f"({show.scores['unusual']:.0%} apart)" in html and f"{show.scores['clip_align']:.0%} (CLIP-Align)" in html
+    pulls = sources(named(show.reasons[0].past, show.reasons[0].relevance))
+    assert pulls and all(f"{sum(item.share for item in group):.0%}</b>" in html for group in pulls)
+    assert all(escape(reason.standing) in html for reason in show.reasons)
+    shared = sum(reason.usual for reason in show.reasons)
+    words = {0: "other photos here", 1: "1 of these 2 photos, too", 2: "shown the same here"}
+    assert f"A stranger would be {'shown ' if shared < 2 else ''}{words[shared]}" in html
+
+
+def test_terms_of_the_field_are_folded_in_and_explained(showcases):
+    """Who only looks at photos, text and reasons meets none of them."""
+    show = showcases.explain("user0", "place1", k=2)
+    shown, _, numbers = show.to_html().partition("<details><summary>The numbers")
+    shown = shown[shown.index("<body>") :]
+    for term in ("CLIP", "Φ", "θ", "σ", "cosine", "Jaccard", "Relevance", "variety "):
+        assert term not in shown, term
+    for term, meaning in TERMS.items():
+        assert f"<dt>{term}" in numbers and f"<dd>{meaning}</dd>" in numbers
+    assert f"{show.scores['clip_align']:.2f}" in numbers and f"{show.reasons[0].relevance:.2f}" in numbers

@@ -1,0 +1,60 @@
+"""Which photos of a place may be chosen, and which of those that a method picked are shown beside each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from showcase_utils.showcase.material import Item, Somewhere, without_copies
+from showcase_utils.showcase.options import Options
+
+
+def candidates(somewhere: Somewhere, options: Options) -> list[Item]:
+    """The photos that may be chosen; of copies of a photo the first, or the one that is pinned.
+
+    Raises ``KeyError`` for a photo to pin or to leave out that the place has not, ``ValueError`` if none is left.
+    """
+    if not options.pin and not options.leave_out:
+        return somewhere.distinct if options.drop_duplicates else list(somewhere.photos)
+    known = {item.id for item in somewhere.photos} | {Path(item.id).name for item in somewhere.photos}
+    for name in (*options.pin, *options.leave_out):
+        if str(name) not in known:
+            raise KeyError(f"photo {name} is none of {somewhere.name}'s {len(somewhere.photos)}")
+    pool = [item for item in somewhere.photos if not is_named(item, options.leave_out)]
+    if not pool:
+        raise ValueError(f"{somewhere.name}: no photo is left to choose from")
+    if not options.drop_duplicates:
+        return pool
+    pool.sort(key=lambda item: not is_named(item, options.pin))  # stable: pinned ones come first, and stay
+    kept = without_copies(pool)
+    return sorted(kept, key=lambda item: item.id) if options.pin else kept
+
+
+def is_named(item: Item, names: Sequence[str]) -> bool:
+    """Whether one of ``names`` is the photo's id or its file's name."""
+    return any(str(name) in (item.id, Path(item.id).name) for name in names)
+
+
+def repeats(photos: Sequence[Item], bound: float) -> bool:
+    """Whether two of the photos show one scene: a cosine above ``bound``."""
+    rows = np.stack([item.features for item in photos])
+    return bool(np.triu(rows @ rows.T > bound, 1).any())
+
+
+def shown(pool: list[Item], picks: Sequence[int], options: Options, bound: float = math.inf) -> list[Item]:
+    """The pinned photos first, then the picks in order, those of a scene that is there already last; at most k in all.
+
+    ``picks`` are rows of ``pool``; a cosine above ``bound`` makes two photos of one scene.
+    """
+    pinned = [item for name in options.pin for item in pool if is_named(item, [name])]
+    kept: list[Item] = list(pinned)
+    again: list[Item] = []
+    for item in (pool[row] for row in picks):
+        if item in pinned:
+            continue
+        seen = any(float(item.features @ other.features) > bound for other in kept)
+        (again if seen else kept).append(item)
+    return (kept + again)[: max(options.k, len(pinned))]
