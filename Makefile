@@ -2,10 +2,9 @@
 PYTHON  ?= python3
 VENV    ?= .venv
 PROFILE ?= demo
-WORKERS ?= 2
 BIN     := $(VENV)/bin
 STAMP   := $(VENV)/.made-from-lock
-PYTEST  := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST   = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 export HF_HUB_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
@@ -29,9 +28,12 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP) ## set up, then run all notebooks on the demo world (no GPU, no data needed)
 	$(BIN)/showcase run --profile $(PROFILE)
 
+check: WORKERS ?= 2
 check: lint types ## while you work: style, types, every fast test
 	$(PYTEST) -m "not slow" tests
 
+# one waits for a browser, a server or another process while two compute
+test test-all unit: WORKERS ?= 3
 test: lint types unit ## set up, then style, types, all tests, and all notebooks on the smoke profile
 
 test-all: test ## that, and the committed notebooks on the demo profile: ten minutes more, or twenty

@@ -35,14 +35,14 @@ def _sixteen(corpus):
 @pytest.mark.parametrize(
     ("name", "steps"),
     [
-        ("st", 450),
-        ("r2gen", 120),
-        ("ref2seq", 300),
+        ("st", 350),
+        ("r2gen", 70),
+        ("ref2seq", 220),
         ("peter", 120),
-        ("nrt", 300),
-        ("att2seq", 450),
+        ("nrt", 220),
+        ("att2seq", 250),
         ("pepler", 120),
-        ("ours_pc2l", 120),
+        ("ours_pc2l", 80),
     ],
 )
 def test_overfits_sixteen_samples(name, steps, corpus, monkeypatch):
