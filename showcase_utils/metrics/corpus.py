@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,7 @@ class TypeMetric(Metric):
 
     items: Sequence[Sequence[Hashable]] = field(default=None, compare=False)  # type: ignore[arg-type]
     universe: int = field(default=0, compare=False)
+    most: ClassVar[float] = 1.0  # that its value can be
 
     def without(self, groups: Ints) -> Floats:
         """Values when group ``g`` of the samples is left out; ``groups (n,)`` counts from 0, result ``(groups,)``.
@@ -95,6 +97,8 @@ class OverlapMetric(TypeMetric):
 
     As Σ_f c_f (c_f − 1) over n (n − 1), where c_f of the n samples have item f.
     """
+
+    most: ClassVar[float] = math.inf
 
     def without(self, groups: Ints) -> Floats:
         """Values when group ``g`` of the samples is left out; ``groups (n,)`` counts from 0, result ``(groups,)``."""

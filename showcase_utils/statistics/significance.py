@@ -56,13 +56,16 @@ def interval(
 
     Sums and means: percentile bootstrap over users and seeds. Corpus Distinct: delete-one-user jackknife, since a
     bootstrap sample repeats users and so has fewer types by construction, with the variance of the mean over seeds
-    added. ``nan`` bounds when there is a single user.
+    added, and cut off where the metric ends (a share at 1). ``nan`` bounds when there is a single user.
     Raises ``ValueError`` when metrics and users do not fit.
     """
     runs = _runs(metric, users)
     groups, n_users = _groups(users)
     value = float(np.mean([run.value for run in runs]))
-    return Interval(value, *_bounds([runs], groups, n_users, value, rounds, confidence, seed))
+    low, high, error, method = _bounds([runs], groups, n_users, value, rounds, confidence, seed)
+    if isinstance(runs[0], TypeMetric):
+        low, high = max(low, 0.0), min(high, runs[0].most)
+    return Interval(value, low, high, error, method)
 
 
 def compare(

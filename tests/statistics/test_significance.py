@@ -6,6 +6,7 @@ from scipy.stats import permutation_test
 
 from showcase_utils.metrics import text
 from showcase_utils.metrics.corpus import mean_metric
+from showcase_utils.metrics.features import feature_diversity, unique_sentence_ratio
 from showcase_utils.metrics.metric import Metric
 from showcase_utils.statistics.significance import compare, detectable, holm, interval
 
@@ -131,6 +132,16 @@ def test_the_spread_of_seeds_widens_the_interval_of_distinct():
     other = text.distinct(["the tacos"] * 30, 2)
     found, alone = interval([one, other], users), interval([one, one], users)
     assert found.standard_error >= abs(one.value - other.value) / 2 > 2 * alone.standard_error
+
+
+def test_an_interval_of_a_share_ends_at_one():
+    texts = [f"text {n}" for n in range(20)] + ["text 0"]
+    found = interval(unique_sentence_ratio(texts), [f"user {n}" for n in range(21)])
+    assert found.value + 1.96 * found.standard_error > 1, "nothing to cut off"
+    assert found.high == 1.0 and 0 < found.low < found.value
+    shared = [{"soup", "tea", f"dish {n % 5}"} for n in range(21)]  # may be above 1: two features in common
+    overlap = interval(feature_diversity(shared), [f"user {n}" for n in range(21)])
+    assert overlap.value > 2 and overlap.high > 2
 
 
 def test_same_seed_same_numbers():
