@@ -36,8 +36,12 @@ def cpu_threads(settings: Settings) -> int:
     Small matrices gain nothing from a second thread, and lose by an order of magnitude where another process computes
     beside them: threads that wait for each other spin.
     """
-    small = settings.encoding.model == settings.generation.decoder == "embedded"
-    return settings.threads or (1 if small else os.cpu_count() or 1)
+    return settings.threads or (1 if are_embedded(settings) else os.cpu_count() or 1)
+
+
+def are_embedded(settings: Settings) -> bool:
+    """Whether encoder and decoder are the small models that ship with the package."""
+    return settings.encoding.model == settings.generation.decoder == "embedded"
 
 
 def use_threads(settings: Settings) -> None:

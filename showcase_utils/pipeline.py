@@ -6,11 +6,8 @@ import importlib.metadata
 import json
 import os
 import platform
-import re
 import threading
-import time
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,15 +18,14 @@ import filelock
 from showcase_utils import published
 from showcase_utils.artifacts import FRESH, STAGES, Artifacts
 from showcase_utils.config import Settings, absolute_overrides, load_settings
-from showcase_utils.devices import cpu_threads
-from showcase_utils.extras import extra
-from showcase_utils.kernels import KERNEL, Kernels
+from showcase_utils.devices import are_embedded, cpu_threads
+from showcase_utils.executing import Relay, RunError, execute
+from showcase_utils.kernels import Kernels
 from showcase_utils.progress import LOG, PROGRESS, last_line
 from showcase_utils.recipes import digest, write_json
 from showcase_utils.sources import PACKAGE
 
 RUNS = "runs.json"
-MENDABLE = {"OSError", "PermissionError", "FileNotFoundError", "SettingsError", "StaleStage", "MissingExtra"}
 NOTEBOOKS: dict[str, tuple[str, ...]] = {  # name -> the stages it reads; those it makes stand in artifacts.STAGES
     "01_data_filtering": (),
     "02_clip_encoding": ("data",),
@@ -38,10 +34,6 @@ NOTEBOOKS: dict[str, tuple[str, ...]] = {  # name -> the stages it reads; those 
     "05_metric_evaluation": ("world", "data", "features", "alignment", "selection", "generation"),
     "06_showcase_gallery": ("data", "features", "alignment", "selection", "generation", "texts"),
 }
-
-
-class RunError(RuntimeError):
-    """A run that cannot start or a notebook that failed; the message says where and why."""
 
 
 @dataclass(frozen=True)
@@ -110,8 +102,12 @@ def run(
 ) -> list[NotebookRun]:
     """Executes the notebooks that are not up to date, each in a process of its own, in order.
 
+    With the embedded models, a notebook begins as soon as there is what it reads, while the one before still draws;
+    larger ones have machine and GPU to themselves. What is reported comes in order all the same: a notebook that fails
+    ends the one that began meanwhile, and one that fails early waits for the one before.
+
     A second run of the same profile at the same time waits for the first. ``force`` executes fresh notebooks too
-    (their stages stay as they are). ``on_progress`` gets a line a second from the bars of the cell that is running.
+    (their stages stay as they are). ``on_progress`` gets a line a second from the bars of the cells that are running.
     ``publish`` writes the executed notebooks and figures into the checkout; then no override is allowed, since the
     committed notebooks show a profile as it ships.
 
@@ -127,17 +123,31 @@ def run(
     results: list[NotebookRun] = []
     os.environ.setdefault("OMP_NUM_THREADS", str(cpu_threads(settings)))
     names = chosen(start, end)
-    with filelock.FileLock(store.folder / ".run.lock"), Kernels() as kernels:
+    cells: dict[str, tuple[int, int]] = {}  # notebook -> the cell that it is at, and how many it has
+
+    def work(name: str) -> NotebookRun:
+        target, record = output / f"{name}.ipynb", _records(output).get(name, {})
+        if not (force or publish) and target.is_file() and record.get("key") == _key(store, name):
+            return NotebookRun(name, "fresh", record["seconds"], target, _figures(store, name))
+        sources = [notebooks_folder() / f"{other}.ipynb" for other in names[names.index(name) :]]
+        seconds = execute(kernels, sources, target, parameters, lambda *cell: at_cell(name, *cell))
+        return NotebookRun(name, "executed", seconds, target, _figures(store, name))
+
+    def at_cell(name: str, cell: int, count: int) -> None:
+        cells[name] = cell, count
+        if name == names[len(results)]:
+            on_cell(name, cell, count)
+        if (later := relay.waiting_after(name)) and _can_begin(store, later):
+            relay.begin(later)
+
+    lock, most = filelock.FileLock(store.folder / ".run.lock"), 2 if are_embedded(settings) else 1
+    with lock, watched(store.folder / PROGRESS, on_progress), Relay(work, names, most) as relay, Kernels() as kernels:
         for name in names:
-            target = output / f"{name}.ipynb"
-            record = _records(output).get(name, {})
-            if not (force or publish) and target.is_file() and record.get("key") == _key(store, name):
-                result = NotebookRun(name, "fresh", record["seconds"], target, _figures(store, name))
-            else:
-                with watched(store.folder / PROGRESS, on_progress):
-                    seconds = _execute(kernels, names[len(results) :][:2], target, parameters, on_cell)
-                _remember(output, name, {"key": _key(store, name), "seconds": round(seconds, 1)})
-                result = NotebookRun(name, "executed", seconds, target, _figures(store, name))
+            if name in cells:
+                on_cell(name, *cells[name])
+            result = relay.begin(name).result()
+            if result.state == "executed":
+                _remember(output, name, {"key": _key(store, name), "seconds": round(result.seconds, 1)})
             on_done(result)
             results.append(result)
     if publish:
@@ -187,49 +197,6 @@ def watched(place: Path, on_progress: Callable[[str], None], every: float = 1.0)
             os.environ[LOG] = outside
 
 
-def _execute(
-    kernels: Kernels,
-    names: Sequence[str],
-    target: Path,
-    parameters: dict[str, Any],
-    on_cell: Callable[[str, int, int], None],
-) -> float:
-    """Executes the first of ``names``; the kernel of the second, if there is one, starts meanwhile."""
-    started = time.perf_counter()
-    name, (source, *following) = names[0], [notebooks_folder() / f"{name}.ipynb" for name in names]
-    manager = kernels.start(source)
-    for later in following:
-        kernels.start(later)
-    with warnings.catch_warnings(), extra("notebooks", "running the notebooks"):
-        warnings.simplefilter("ignore")  # papermill's own imports warn of things that no user can mend
-        import papermill
-    unknown = set(parameters) - set(papermill.inspect_notebook(str(source)))
-    if unknown:
-        raise RunError(f"{name} has no parameter {', '.join(sorted(unknown))}: its parameters cell is damaged")
-    cells = len(published.read_notebook(source)["cells"]) + bool(parameters)  # papermill adds a cell for them
-    half = target.with_suffix(".unfinished.ipynb")
-    try:
-        papermill.execute_notebook(
-            str(source),
-            str(half),
-            parameters=parameters,
-            kernel_name=KERNEL,
-            km=manager,
-            start_timeout=600,  # seconds: what it imports takes long on a machine that is busy
-            progress_bar=False,
-            request_save_on_cell_execute=False,  # twice a cell, all figures; a notebook that fails is written anyway
-            on_cell_start=lambda cell, cell_index, **_: on_cell(name, cell_index + 1, cells),
-        )
-    except papermill.PapermillExecutionError as error:
-        where = f"{name} failed in cell {error.cell_index} [{error.exec_count}]: {error.ename}: {error.evalue}\n"
-        trace = "" if error.ename in MENDABLE else re.sub(r"\x1b\[[\d;]*m", "", "\n".join(error.traceback)) + "\n"
-        raise RunError(f"{where}{trace}The notebook as far as it came: {half}") from None
-    finally:
-        kernels.stop(source)
-    os.replace(half, target)
-    return time.perf_counter() - started
-
-
 def _index(name: str, names: list[str]) -> int:
     for position, full in enumerate(names):
         if full == name or full.split("_")[0] == name.zfill(2):
@@ -259,6 +226,14 @@ def _key(store: Artifacts, name: str) -> str:
         return ""
     contents = {stage: statuses[stage].manifest["contents"] for stage in stages}
     return digest([_record(store, name, notebooks_folder() / f"{name}.ipynb"), contents])
+
+
+def _can_begin(store: Artifacts, name: str) -> bool:
+    """Whether all is there that a notebook and its stages read, but what it makes itself."""
+    statuses = store.statuses()
+    made = [stage for stage in statuses if STAGES[stage].notebook == name]
+    read = {*_stages_of(name, list(statuses)), *(above for stage in made for above in store.inputs(stage))}
+    return all(statuses[stage].state == FRESH for stage in read.difference(made))
 
 
 def _record(store: Artifacts, name: str, path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ GROUND = "sources extras terminal config recipes progress parallel devices weigh
 FLOW = [  # a room imports from the ground and from rooms that stand before it
     *GROUND,
     *"demo_world photos data importing encoding alignment selection generation backbones".split(),
-    *"metrics statistics claims showcase serving plots published kernels pipeline checking cli".split(),
+    *"metrics statistics claims showcase serving plots published kernels executing pipeline checking cli".split(),
 ]
 GROUND_FOR_ALL = {"metrics.metric", "metrics.corpus", "statistics"}  # what a value and an interval are
 NEVER = {("metrics", "generation"), ("metrics", "selection"), ("claims", "generation")}  # though they stand before

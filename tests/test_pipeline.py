@@ -1,6 +1,9 @@
 """The driver over small notebooks of its own; the real ones run under nbval and in tests/notebooks."""
 
 import ast
+import os
+import signal
+import time
 
 import psutil
 import pytest
@@ -28,6 +31,21 @@ def write(house, first, *others):
     """The only notebook of a house; its first cell holds the parameters."""
     cells = [code(first, ("parameters",)), *map(code, others)]
     write_notebook(house / "notebooks" / "01_data_filtering.ipynb", *cells)
+
+
+OPEN = """
+import time
+from pathlib import Path
+from showcase_utils.artifacts import Artifacts
+from showcase_utils.config import load_settings
+store = Artifacts(load_settings(profile, overrides), artifacts)
+def until(name):
+    ends = time.monotonic() + 120
+    while not (store.root / name).exists():
+        assert time.monotonic() < ends, name
+        time.sleep(0.05)
+"""
+BEGAN = '(store.root / "began").touch()'
 
 
 @pytest.fixture
@@ -88,6 +106,70 @@ def test_the_next_kernel_is_ready_before_its_notebook_and_none_is_left(house, mo
     assert float("".join(second[0][0]["text"])) < float("".join(first[0][0]["text"]))
     assert "".join(second[1][0]["text"]) == "False\n"  # what is imported ahead leaves no name
     assert set(psutil.Process().children()) <= before
+
+
+@pytest.fixture
+def two(house, monkeypatch):
+    """Writes a first notebook that makes stages, and one that reads them; all processes must end."""
+
+    def write_two(first, second, reads=("data",)):
+        write(house, PARAMETERS, MAKE_WORLD, OPEN, *first)
+        cells = [code(PARAMETERS, ("parameters",)), *map(code, (OPEN, *second))]
+        write_notebook(house / "notebooks" / "02_next.ipynb", *cells)
+        monkeypatch.setattr(pipeline, "NOTEBOOKS", {"01_data_filtering": (), "02_next": reads})
+        return house
+
+    before = set(psutil.Process().children())
+    yield write_two
+    assert set(psutil.Process().children()) <= before
+
+
+@pytest.mark.slow
+def test_the_next_notebook_begins_when_there_is_what_it_reads_and_is_reported_after(two):
+    house = two(['until("began")'], ['print(store.path("data").name)', BEGAN])
+    seen, told = [], []
+    results = run(house, on_cell=lambda name, *_: seen.append(name[:2]), on_done=lambda done: told.append(done))
+    assert [done.notebook for done in results] == ["01_data_filtering", "02_next"] and told == results
+    assert seen == sorted(seen) and seen[-1] == "02"
+    assert [done.state for done in run(house)] == ["fresh", "fresh"]
+
+
+@pytest.mark.slow
+def test_a_notebook_waits_for_what_it_reads(two):
+    first = ["time.sleep(3)", 'assert not (store.root / "began").exists()']
+    assert len(run(two(first, [BEGAN], reads=("features",)))) == 2
+
+
+@pytest.mark.slow
+def test_large_models_have_the_machine_to_themselves(two):
+    first = ["time.sleep(3)", 'assert not (store.root / "began").exists()']
+    assert len(run(two(first, [BEGAN]), "generation.decoder=gpt2")) == 2
+
+
+@pytest.mark.slow
+def test_a_notebook_that_fails_ends_the_one_that_began_meanwhile(two):
+    house = two(['until("began")', "1 / 0"], [BEGAN, "time.sleep(600)"])
+    started = time.monotonic()
+    with pytest.raises(RunError, match="01_data_filtering failed in cell.*ZeroDivisionError"):
+        run(house)
+    assert time.monotonic() - started < 300
+    assert not (house / "artifacts" / "smoke" / "notebooks" / "runs.json").exists()
+
+
+@pytest.mark.slow
+def test_a_notebook_that_fails_early_waits_for_the_one_before(two):
+    house = two(['until("began")', "time.sleep(2)", '(store.root / "ended").touch()'], [BEGAN, "1 / 0"])
+    told = []
+    with pytest.raises(RunError, match="02_next failed in cell.*ZeroDivisionError"):
+        run(house, on_done=lambda done: told.append(done.notebook))
+    assert told == ["01_data_filtering"] and (house / "artifacts" / "ended").exists()
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_ends_with_both_notebooks(two):
+    house = two(['until("began")', "time.sleep(600)"], [BEGAN, "time.sleep(600)"])
+    with pytest.raises(KeyboardInterrupt):
+        run(house, on_cell=lambda name, cell, cells: cell == cells and os.kill(os.getpid(), signal.SIGINT))
 
 
 @pytest.mark.slow
