@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -186,7 +187,10 @@ def explain(
     theta: Annotated[
         float,
         typer.Option(
-            min=0, max=0.99, help="Relevance (towards 1) against variety (towards 0).", rich_help_panel=CHOICE
+            min=0,
+            max=0.99,
+            help="Photos like the reader's past (towards 1) or unlike each other (towards 0).",
+            rich_help_panel=CHOICE,
         ),
     ] = 0.5,
     method: Annotated[
@@ -203,7 +207,7 @@ def explain(
     ] = None,
     keep_duplicates: Annotated[
         bool,
-        typer.Option("--keep-duplicates", help="Also photos that CLIP finds the same.", rich_help_panel=CHOICE),
+        typer.Option("--keep-duplicates", help="Also copies, and photos of one scene.", rich_help_panel=CHOICE),
     ] = False,
     system: Annotated[
         str, typer.Option(help="Of generation.systems. Default: telling.system.", rich_help_panel=WRITING)
@@ -278,9 +282,10 @@ def explain(
     if as_json:
         print(visible_json(json.dumps(showcase.to_dict(), indent=1, ensure_ascii=False)))
         return
-    console.print(showcase.text or "(no sentence is borne out by these photos)")
-    for path, reason in zip(showcase.photos, showcase.reasons, strict=True):
-        console.print(f"{path}\n    {reason.words}")
+    told = [one.sentence if one.photo is None else f"{one.sentence} [{one.photo + 1}]" for one in showcase.sentences]
+    console.print(f"{showcase.place}, for {showcase.user}\n\n{' '.join(told) or '(these photos bear no sentence out)'}")
+    for number, (path, reason) in enumerate(zip(showcase.photos, showcase.reasons, strict=True), 1):
+        console.print(f"\n[{number}] {path}\n{textwrap.indent(textwrap.fill(reason.words, console.width - 4), '    ')}")
     if html:
         console.print(f"written to {html}")
 
@@ -313,7 +318,7 @@ def serve(
     overrides: Overrides = None,
     artifacts: Root = "",
 ) -> None:
-    """Try showcases live in the browser: drop in photos and texts, move θ and k, pin photos, see what changes and why.
+    """Try showcases live in the browser: drop in photos and texts, ask for variety or likeness, pin photos, see why.
 
     It can be reached from this machine alone, and asks nothing of any other.
     """

@@ -32,4 +32,6 @@ def source(group: Sequence[PastItem]) -> str:
     if first.kind == "photo":
         which = "your photo" if len(group) == 1 else f"your {len(group)} photos"
         return f"{which} from {first.place}" if first.place else f"{which} {Path(first.id).name}"
-    return f"your review of {first.place}" if first.place else "your words"
+    if first.place:
+        return f"your review of {first.place}"
+    return "your words" if first.quote else f"your {first.id}"
