@@ -3,14 +3,14 @@
     python -m tests.faults.campaign --kills 50 --scale 1 --base artifacts-with-smoke --write
 
 A finished run of the profile `smoke` is made first where ``--base`` holds none. Each trial gets a copy of it, or a
-store of its own, and draws its moment, bit or row from ``--seed``.
+store of its own, and draws its moment, bit or row from ``--seed``. A campaign that is cut off keeps its finished rows
+under ``artifacts/``; the same command with the same code goes on behind them.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
-import itertools
 import json
 import os
 import platform
@@ -27,6 +27,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from showcase_utils.artifacts import STAGES
+from showcase_utils.recipes import digest, write_json
+from showcase_utils.sources import PACKAGE
 from tests.faults import trials
 from tests.faults.trials import LetIn, store_at
 
@@ -45,44 +47,70 @@ class Row:
     lost: int = 0
     let_in: int = 0
     notes: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+    def __str__(self) -> str:
+        counts = f"{self.tried:>7}{self.survived:>10}{self.lost:>6}{self.let_in:>8}"
+        return " ".join([f"{self.fault:<58}{counts}", *self.notes[:3]])
 
 
 class Campaign:
-    """Runs trials in folders of their own under ``scratch`` and counts them."""
+    """Runs trials in folders of their own under ``scratch`` and counts them.
 
-    def __init__(self, base: Path, scratch: Path, seed: int = 0) -> None:
-        self.base, self.scratch, self.seed = base, scratch, seed
+    Finished rows are written to the file ``kept``; those that it holds already are not tried again.
+    """
+
+    def __init__(self, base: Path, scratch: Path, seed: int = 0, kept: Path | None = None) -> None:
+        self.base, self.scratch, self.seed, self.kept = base, scratch, seed, kept
         self.rows: list[Row] = []
+        found = json.loads(kept.read_text(encoding="utf-8")) if kept and kept.is_file() else []
+        self._finished = {row["fault"]: Row(**row) for row in found}
 
     def run(self, fault: str, number: int, trial: Callable, *arguments: object, each: int = 1) -> Row:
         """Tries something ``number`` times; a trial that holds ``each`` rows or addresses counts as so many."""
-        row = Row(fault)
-        for count in range(number):
-            folder = Path(tempfile.mkdtemp(dir=self.scratch))
-            try:
-                trial(self.base, folder, random.Random(f"{self.seed} {fault} {count}"), *arguments)
-                row.survived += each
-            except LetIn as error:
-                row.let_in, row.notes = row.let_in + 1, [*row.notes, str(error)]
-            except Exception as error:  # ``Lost``, or an error that nobody foresaw, which is no better
-                row.lost, row.notes = row.lost + 1, [*row.notes, f"{type(error).__name__}: {error}"]
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
-            row.tried += each
-        self.rows.append(row)
-        print(f"{fault:<58}{row.tried:>7}{row.survived:>10}{row.lost:>6}{row.let_in:>8}", *row.notes[:3], flush=True)
-        return row
+
+        def fill(row: Row) -> None:
+            for count in range(number):
+                folder = Path(tempfile.mkdtemp(dir=self.scratch))
+                try:
+                    trial(self.base, folder, random.Random(f"{self.seed} {fault} {count}"), *arguments)
+                    row.survived += each
+                except LetIn as error:
+                    row.let_in, row.notes = row.let_in + 1, [*row.notes, str(error)]
+                except Exception as error:  # ``Lost``, or an error that nobody foresaw, which is no better
+                    row.lost, row.notes = row.lost + 1, [*row.notes, f"{type(error).__name__}: {error}"]
+                finally:
+                    shutil.rmtree(folder, ignore_errors=True)
+                row.tried += each
+
+        return self._row(fault, fill)
 
     def run_tests(self, fault: str, *names: str) -> Row:
         """Tests that are such trials already: one that fails has let something in."""
-        report = self.scratch / "report.xml"
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junit-xml={report}", *names]
-        subprocess.run(command, cwd=ROOT, capture_output=True)
-        cases = [case for case in ElementTree.parse(report).iter("testcase") if case.find("skipped") is None]
-        failed = [case.get("name", "") for case in cases if len(case)]
-        row = Row(fault, len(cases), len(cases) - len(failed), 0, len(failed), failed)
+
+        def fill(row: Row) -> None:
+            report = self.scratch / "report.xml"
+            command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junit-xml={report}", *names]
+            subprocess.run(command, cwd=ROOT, capture_output=True)
+            cases = [case for case in ElementTree.parse(report).iter("testcase") if case.find("skipped") is None]
+            row.notes = [case.get("name", "") for case in cases if len(case)]
+            row.tried, row.let_in = len(cases), len(row.notes)
+            row.survived = row.tried - row.let_in
+
+        return self._row(fault, fill)
+
+    def _row(self, fault: str, fill: Callable[[Row], None]) -> Row:
+        """A row that was finished before, or one that ``fill`` fills now."""
+        row = self._finished.get(fault)
+        if row is None:
+            row, started, cpu = Row(fault), time.perf_counter(), sum(os.times()[:4])
+            fill(row)
+            row.seconds, row.cpu_seconds = time.perf_counter() - started, sum(os.times()[:4]) - cpu
         self.rows.append(row)
-        print(f"{fault:<58}{row.tried:>7}{row.survived:>10}{row.lost:>6}{row.let_in:>8}", *failed[:3], flush=True)
+        if self.kept:
+            write_json(self.kept, [asdict(row) for row in self.rows])
+        print(row, flush=True)
         return row
 
 
@@ -100,10 +128,17 @@ def make_base(base: Path, stages: Sequence[str] = tuple(STAGES)) -> None:
 
 
 def campaign(
-    base: Path, scratch: Path, kills: int, scale: float, seed: int, stages: list[str], tests: bool
+    base: Path,
+    scratch: Path,
+    kills: int,
+    scale: float,
+    seed: int,
+    stages: list[str],
+    tests: bool,
+    kept: Path | None = None,
 ) -> list[Row]:
     """All faults, quick ones first; ``kills`` per kind of kill, all other numbers times ``scale``."""
-    run = (made := Campaign(base, scratch, seed)).run
+    run = (made := Campaign(base, scratch, seed, kept)).run
     few, some = max(1, round(10 * scale)), max(1, round(400 * scale))
     run("kill -9 of the fetcher of photos, and again", kills, trials.stop_fetching, signal.SIGKILL)
     for order in STOPS:
@@ -132,6 +167,13 @@ def campaign(
     return made.rows
 
 
+def kept_for(options: dict) -> Path:
+    """The file of the finished rows of a campaign: another one for other options or other code."""
+    files = [*PACKAGE.rglob("*.py"), *Path(__file__).parent.glob("*.py")]
+    code = [path.read_text(encoding="utf-8") for path in sorted(files)]
+    return ROOT / "artifacts" / f"faults-{digest([options, code])[:12]}.json"
+
+
 def markdown(rows: list[Row]) -> str:
     """The table that stands in benchmarks/README.md."""
     lines = ["| fault | tried | survived | lost | let in |", "|---|---|---|---|---|"]
@@ -152,30 +194,30 @@ def main() -> None:
     parser.add_argument(
         "--write", action="store_true", help="write benchmarks/results/faults.json and the README's table"
     )
-    options = parser.parse_args()
-    started, cpu = time.perf_counter(), os.times()
+    given = parser.parse_args()
+    options = {"kills": given.kills, "scale": given.scale, "seed": given.seed, "stages": given.stages}
+    kept = kept_for(options | {"tests": not given.without_tests})
+    kept.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
-        base = options.base or Path(scratch, "base")
+        base = given.base or Path(scratch, "base")
         base.mkdir(parents=True, exist_ok=True)
         make_base(base)
-        rows = campaign(
-            base, Path(scratch), options.kills, options.scale, options.seed, options.stages, not options.without_tests
-        )
-    spent = sum(later - before for before, later in itertools.islice(zip(cpu, os.times(), strict=True), 4))
+        rows = campaign(base, Path(scratch), **options, tests=not given.without_tests, kept=kept)
     facts = {
         "about": "lost: other bytes, work done twice, no sentence; let in: damage, or what was to be refused",
-        "options": {"kills": options.kills, "scale": options.scale, "seed": options.seed, "stages": options.stages},
+        "options": options,
         "machine": {"python": platform.python_version(), "system": platform.system(), "cores": os.cpu_count()},
-        "seconds": round(time.perf_counter() - started), "cpu_seconds": round(spent),
+        "seconds": round(sum(row.seconds for row in rows)), "cpu_seconds": round(sum(row.cpu_seconds for row in rows)),
         "rows": [asdict(row) for row in rows],
     }  # fmt: skip
-    if options.write:
+    if given.write:
         from showcase_utils.claims.report import write_between_marks
 
         RESULTS.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
         write_between_marks(
             ROOT / "benchmarks" / "README.md", markdown(rows), "<!-- faults:start -->", "<!-- faults:end -->"
         )
+    kept.unlink()
     sys.exit(any(row.lost or row.let_in for row in rows))
 
 
