@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import chain, product
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -17,7 +20,10 @@ from showcase_utils.selection.chosen import CHOSEN, shown_choice
 from showcase_utils.selection.curves import K_RANGE, k_curves, theta_curves
 from showcase_utils.selection.methods import MODELS, Method, Variant, methods_of, model_folder, open_selectors
 from showcase_utils.selection.pools import Pools, open_pools
+from showcase_utils.selection.rankers import Ranker
 from showcase_utils.selection.scoring import is_evaluable, sameness_of_places, score, selected_ids
+
+SPLITS = ("val", "test")
 
 
 def build_selection(context: BuildContext) -> None:
@@ -46,27 +52,77 @@ def build(
     variants = [variant for method in methods.values() for variant in method.variants(settings, seed)]
     history = train(methods, variants, out / MODELS, pools, settings, device, progress)
     history.to_csv(out / "history.csv", index=False)
-    selectors = open_selectors(variants, out / MODELS, settings, device)
 
-    selected, scores = [], []
-    for split in ("val", "test"):
+    foreign = any(":" in name for name in settings.methods)  # it may lie where another process does not look
+    jobs = 1 if foreign else jobs_on(device, settings.jobs, len(variants))
+    work = [
+        delayed(try_out)(pools, part, out / MODELS, settings, seed, device, progress and jobs == 1)
+        for part in _shared_out(variants, methods, 2 * jobs if jobs > 1 else 1)
+    ]
+    tables = list(side_by_side(work, jobs, "methods", progress and jobs > 1))
+    selected = _table(tables, "selected", product(SPLITS, variants))
+    selected.to_parquet(out / "selected.parquet", index=False)
+    shown_choice(selected, settings).to_parquet(out / CHOSEN, index=False)
+    _table(tables, "scores", product(SPLITS, variants)).to_parquet(out / "scores.parquet", index=False)
+    _table(tables, "k_scores", product(K_RANGE, variants)).to_parquet(out / "k_scores.parquet", index=False)
+    _write(_table(tables, "sameness", variants), out / "sameness.csv")
+    _write(_table(tables, "theta_curves", variants), out / "theta_curves.csv")
+
+
+def try_out(
+    pools: Pools,
+    variants: list[Variant],
+    models: Path,
+    settings: Selection,
+    seed: int,
+    device: str | torch.device,
+    progress: bool,
+) -> dict[str, dict[Any, pd.DataFrame]]:
+    """All that the stage's tables say of some methods: by table's name, by split or k and variant, or by variant."""
+    selectors = open_selectors(variants, models, settings, device)
+    selected, scores = {}, {}
+    for split in SPLITS:
         rows, longest = pools.rows(split), max(settings.k, *K_RANGE) if split == "test" else settings.k
         lists = choose(pools, rows, selectors, longest, device, f"choosing, {split}" if progress else "")
         short = [selector for selector in selectors if not selector.method.nested and longest > settings.k]
         choices = first_picks(lists, settings.k) | choose(pools, rows, short, settings.k, device)
-        selected += [selected_ids(pools, rows, variant, choice) for variant, choice in choices.items()]
-        scores += [score(pools, rows, variant, choice, settings.k) for variant, choice in choices.items()]
-    table = pd.concat(selected, ignore_index=True)
-    table.to_parquet(out / "selected.parquet", index=False)
-    shown_choice(table, settings).to_parquet(out / CHOSEN, index=False)
-    pd.concat(scores, ignore_index=True).to_parquet(out / "scores.parquet", index=False)
-    _write(sameness_of_places(pools, selectors, settings.k, seed, device), out / "sameness.csv")
-
+        for variant, choice in choices.items():
+            selected[split, variant] = selected_ids(pools, rows, variant, choice)
+            scores[split, variant] = score(pools, rows, variant, choice, settings.k)
+    same = sameness_of_places(pools, selectors, settings.k, seed, device)
     large = is_evaluable(pools, rows, max(K_RANGE))
     lists = {variant: Choice(choice.picks[large]) for variant, choice in lists.items()}
-    k_curves(pools, rows[large], lists, selectors, device).to_parquet(out / "k_scores.parquet", index=False)
+    k_scores = k_curves(pools, rows[large], lists, selectors, device)
     enough = rows[is_evaluable(pools, rows, settings.k)]
-    _write(theta_curves(pools, enough, selectors, settings.k, device, progress), out / "theta_curves.csv")
+    over_theta = theta_curves(pools, enough, selectors, settings.k, device, progress)
+    return {
+        "selected": selected,
+        "scores": scores,
+        "k_scores": k_scores,
+        "sameness": _by_variant(same),
+        "theta_curves": _by_variant(over_theta),
+    }
+
+
+def _shared_out(variants: list[Variant], methods: dict[str, Method], parts: int) -> list[list[Variant]]:
+    """The variants in a number of parts; what shares a ranker, or a curve over θ, stays together."""
+    together: dict[tuple[type[Ranker], str], list[Variant]] = {}
+    for variant in variants:
+        together.setdefault((methods[variant.name].ranker, variant.profile), []).append(variant)
+    groups = list(together.values())
+    return [list(chain.from_iterable(groups[part::parts])) for part in range(min(parts, len(groups)))]
+
+
+def _by_variant(table: pd.DataFrame) -> dict[Any, pd.DataFrame]:
+    """The rows of each variant; a table without any stands for its columns."""
+    groups = table.groupby(["method", "profile", "seed"]) if len(table) else ()
+    return {Variant(*key): rows for key, rows in groups} or {None: table}
+
+
+def _table(tables: list[dict[str, dict[Any, pd.DataFrame]]], name: str, keys: Iterable[Any]) -> pd.DataFrame:
+    """A table of all methods, its parts in the order of ``keys``."""
+    parts = {key: part for some in tables for key, part in some[name].items()}
+    return pd.concat([parts[key] for key in keys if key in parts] or [parts[None]], ignore_index=True)
 
 
 def train(

@@ -20,18 +20,18 @@ K_RANGE = range(1, 11)
 
 def k_curves(
     pools: Pools, rows: Ints, choices: Choices, selectors: Sequence[Selector], device: str | torch.device
-) -> pd.DataFrame:
+) -> dict[tuple[int, Variant], pd.DataFrame]:
     """The scores of every method for each ``k`` of `K_RANGE`, sample by sample, on the same rows throughout.
 
     ``choices`` of ``rows`` are the longest lists; methods whose short lists are not their beginnings choose anew.
     """
     anew = [selector for selector in selectors if not selector.method.nested]
-    scores = []
+    scores = {}
     for k in K_RANGE:
         lists = first_picks(choices, k) | choose(pools, rows, anew, k, device)
         for variant, choice in lists.items():  # the ranking, and so its AUC, is the same for all K
-            scores.append(score(pools, rows, variant, Choice(choice.picks), k).assign(k=k))
-    return pd.concat(scores, ignore_index=True)
+            scores[k, variant] = score(pools, rows, variant, Choice(choice.picks), k).assign(k=k)
+    return scores
 
 
 def theta_curves(

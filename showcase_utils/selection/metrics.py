@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import rankdata
 
 from showcase_utils.metrics.metric import Metric
 
@@ -88,7 +87,8 @@ def auc(relevance: Sequence[ArrayLike], relevant: Sequence[ArrayLike]) -> Metric
         scores, own = np.asarray(scores, dtype=np.float64), np.asarray(own, dtype=np.int64)
         pairs = len(own) * (len(scores) - len(own))
         if pairs:
-            values[sample] = (rankdata(scores)[own].sum() - len(own) * (len(own) + 1) / 2) / pairs
+            won_less_lost = np.sign(np.subtract.outer(scores[own], scores)).sum()  # own against own come to zero
+            values[sample] = (pairs + won_less_lost) / 2 / pairs
     return _mean(values, "AUC of own against other photos within the pool, mean over samples")
 
 
