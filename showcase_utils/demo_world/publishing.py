@@ -152,8 +152,8 @@ def truth_frames(world: World, alive: set[str], rates: dict[str, float]) -> dict
             })  # fmt: skip
         orders += [{**key, "kind": scene.kind, "scene": _json(scene)} for scene in review.orders]
     users = [
-        {"user_id": p.user_id, "visits": p.visits, "tastes": json.dumps(asdict(p.tastes)),
-         "voice": json.dumps(asdict(p.voice)), "camera": json.dumps(asdict(p.camera))}
+        {"user_id": p.user_id, "visits": p.visits, "tastes": json.dumps(vars(p.tastes)),
+         "voice": json.dumps(vars(p.voice)), "camera": json.dumps(vars(p.camera))}
         for p in world.people
     ]  # fmt: skip
     businesses = [

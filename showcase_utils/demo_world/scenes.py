@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 KINDS = ("dish", "drink", "dessert", "interior", "terrace", "storefront")
@@ -42,7 +42,7 @@ class Scene:
         }[self.kind]
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return dict(vars(self))  # flat; `asdict` would copy every word, tens of thousands of times in a world
 
     @classmethod
     def from_dict(cls, row: dict[str, Any]) -> Scene:
