@@ -233,7 +233,7 @@ def test_sixteen_samples_to_the_letter(world, llama, rank):
     torch.manual_seed(0)
     model = find_system("img_gpt2").build(corpus).train()
     batch = collate(samples)
-    learn_by_heart(model, batch, 1e-2 if rank else 5e-3, 300, 0.03)
+    learn_by_heart(model, batch, 1e-2 if rank else 5e-3, 120, 0.03)
     written = write_texts(model.eval(), corpus.tokenizer, samples)
     assert written == [dataset.texts[index] for index in range(0, 48, 3)] and len(set(written)) > 12
 

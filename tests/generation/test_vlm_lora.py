@@ -133,5 +133,5 @@ def test_eight_samples_to_the_letter(corpus):
     model, dataset = VlmLora.from_corpus(corpus).train(), find_system("vlm_lora").dataset(corpus, "train")
     samples = [dataset[index] for index in range(0, 48, 6)]
     batch = model.collate(samples)
-    learn_by_heart(model, batch, 1e-2, 300, 0.02)
+    learn_by_heart(model, batch, 1e-2, 100, 0.02)
     assert write_texts(model.eval(), corpus.tokenizer, samples) == [sample["text"] for sample in samples]
