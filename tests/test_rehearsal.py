@@ -36,19 +36,20 @@ def test_what_the_published_counts_would_take(rehearsal):
 
 
 @pytest.mark.slow
-def test_a_rehearsal_runs_and_goes_on(tmp_path):
-    command = [sys.executable, str(ROOT / "benchmarks" / "rehearsal.py"), "--share", "0.0003", "--to", "data"]
+def test_a_rehearsal_runs_and_goes_on(rehearsal, tmp_path, monkeypatch, capsys):
+    command = [str(ROOT / "benchmarks" / "rehearsal.py"), "--share", "0.0003", "--to", "data"]
     command += ["--folder", str(tmp_path)]
-    first = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    first = subprocess.run([sys.executable, *command], capture_output=True, text=True, cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     assert [line for line in first.stdout.splitlines() if line.startswith("– read")]
     (record,) = tmp_path.glob("share-*/measured.json")
     measured = json.loads(record.read_text())
     assert list(measured) == ["data"] and measured["data"]["peak_gib"] > 0.1
-    again = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-    assert "1 of 1 …" not in again.stdout and json.loads(record.read_text()) == measured
+    monkeypatch.setattr(sys, "argv", command)
+    rehearsal.main()
+    assert "1 of 1 …" not in capsys.readouterr().out and json.loads(record.read_text()) == measured
 
     (photos,) = tmp_path.glob("share-*/rehearsal.yaml")
     photos.write_text(photos.read_text().replace("image_review_all.json", "gone.json"))
-    broken = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-    assert broken.returncode == 1 and "data at share 0.0003 failed" in broken.stderr and "gone.json" in broken.stderr
+    with pytest.raises(SystemExit, match="(?s)data at share 0.0003 failed.*gone.json"):
+        rehearsal.main()

@@ -282,7 +282,7 @@ def test_eight_threads_give_the_answers_of_one(store, options):
     """Also of a run that was just opened, and of sampling, whose random numbers belong to the whole process."""
     showcases = Showcases.load(store)
     showcases.encoder._clip = ClipByName()
-    pairs = [(user, business) for user in USERS for business in BUSINESSES]
+    pairs = [(user, business) for user in USERS for business in BUSINESSES][::3]
     with ThreadPoolExecutor(8) as threads:
         made = [threads.submit(lambda: [showcases.explain(*p, **options).to_dict() for p in pairs]) for _ in range(8)]
         found = [one.result() for one in made]
