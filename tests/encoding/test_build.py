@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from showcase_utils.config import Encoding
-from showcase_utils.encoding import engine
+from showcase_utils.encoding import build, engine
 from showcase_utils.encoding.build import build_features, encode_reviews
 from showcase_utils.encoding.clip import Clip, load_clip
 from showcase_utils.encoding.features import FeatureStore, FeatureStores, load_sentences, open_features
@@ -100,6 +100,25 @@ def test_photos_of_which_none_can_be_encoded_are_an_error_that_can_be_mended(
     assert len(FeatureStore.open(tmp_path / "out" / "photos")) == 89
     encode_reviews(tmp_path / "texts", plates.s1, images[:0], settings, "cpu", progress=False)  # no photos: no error
     assert len(FeatureStore.open(tmp_path / "texts" / "photos")) == 0
+
+
+@pytest.mark.slow
+def test_many_photos_are_encoded_beside_the_texts_to_the_same_bytes(
+    plates: PlateWorld, images: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("showcase_utils.parallel.cpu_count", lambda: 2)
+    settings, here = Encoding(workers=0), []
+    one = engine.StoreEncoder.texts
+    monkeypatch.setattr(engine.StoreEncoder, "texts", lambda *given: here.append(1) or one(*given))
+    encode_reviews(tmp_path / "alone", plates.s1, images, settings, "cpu", progress=False)
+    monkeypatch.setattr(build, "FEW", 0)
+    encode_reviews(tmp_path / "beside", plates.s1, images, settings, "cpu", progress=False)
+    assert len(here) == 2  # the second time other processes encoded
+    assert digest(tmp_path / "beside") == digest(tmp_path / "alone")
+    gone = images.assign(path=[f"{path}.gone" for path in images["path"]])
+    with pytest.raises(ValueError, match="not one of 90 photos could be encoded"):
+        encode_reviews(tmp_path / "gone", plates.s1, gone, settings, "cpu", progress=False)
+    assert not (tmp_path / "gone" / "photos").exists()
 
 
 def test_the_nearest_photos_of_a_phrase(plates: PlateWorld, features: Path, tmp_path: Path) -> None:
