@@ -47,8 +47,9 @@ def train_systems(out: Path, corpus: ShowcaseCorpus, device: str = "auto", progr
         for name, seed in runs:
             train_system(out, name, corpus, seed, device, progress)
         return
-    # the costliest systems stand last: begun first, they leave no core waiting for them at the end
-    each = [delayed(train_system)(out, name, corpus, seed, device, progress=False) for name, seed in reversed(runs)]
+    # the costliest systems, of equals those that stand last, begun first, leave no core waiting for them at the end
+    runs = sorted(reversed(runs), key=lambda run: find_system(run[0]).effort, reverse=True)
+    each = [delayed(train_system)(out, name, corpus, seed, device, progress=False) for name, seed in runs]
     for _ in side_by_side(each, jobs, "systems", progress, max(1, cpu_count() // jobs), ordered=False):
         pass
 

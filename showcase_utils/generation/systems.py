@@ -49,6 +49,11 @@ class System:
         return not self.baseline and not self.retrieves and self.modalities != "text"
 
     @property
+    def effort(self) -> int:
+        """How long it trains, by rank: a contrast reads texts twice, and a history is longer than a set of photos."""
+        return 2 * (self.ccl or self.pcl) + (self.modalities != "image")
+
+    @property
     def model_class(self) -> type[PreTrainedModel]:
         return self.baseline or ShowcaseGenerator
 

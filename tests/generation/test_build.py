@@ -250,3 +250,16 @@ def test_systems_trained_side_by_side_are_those_trained_one_after_the_other(tmp_
     for name in names:
         one, two = (load_file(tmp_path / jobs / name / "model.safetensors") for jobs in "12")
         assert_same_weights(two, one)
+
+
+def test_the_costliest_systems_begin_first(tmp_path, monkeypatch):
+    conftest = runpy.run_path(str(Path(__file__).with_name("conftest.py")))
+    world, decoder = conftest["make_world"](), conftest["save_decoder"](tmp_path / "gpt2", separate_pad=True)
+    corpus = conftest["make_corpus"](world, conftest["make_settings"](decoder))
+    begun = []
+    monkeypatch.setattr(
+        stage, "side_by_side", lambda tasks, *rest, **options: begun.extend(one[1][1] for one in tasks) or ()
+    )
+    monkeypatch.setattr(stage, "_jobs", lambda *given: 2)
+    _train(corpus, tmp_path, jobs=2, systems=load_settings("demo").generation.systems)
+    assert begun == ["ours_pc2l", "ours_ce_scratch", "ours_ce", "text_gpt2", "img_gpt2"]
