@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import runpy
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from showcase_utils.generation.scoring import cross_entropy
 from showcase_utils.generation.systems import SYSTEMS
 from showcase_utils.generation.trainer import ShowcaseTrainer, training_arguments
 from showcase_utils.generation.training import load_system, train_system, training_table
+from tests.generation.conftest import make_corpus, make_settings
 
 pytestmark = pytest.mark.slow
 
@@ -178,15 +180,24 @@ def _flip(path):
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
 
 
+@pytest.fixture(scope="module")
+def trainings(world, decoder, tmp_path_factory):
+    """A folder with a whole training, and one that was cut off behind its last checkpoint."""
+    corpus, folder = make_corpus(world, make_settings(decoder)), tmp_path_factory.mktemp("trainings")
+    train_system(folder / "whole", "img_gpt2", corpus, 0, "cpu", False)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Cut):
+        patch.setattr(training, "_finish", _cut)
+        train_system(folder / "cut", "img_gpt2", corpus, 0, "cpu", False)
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "file", ["model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json"]
 )
-def test_a_checkpoint_that_is_damaged_is_not_trained_on(corpus, tmp_path, monkeypatch, file):
-    whole = train_system(tmp_path / "whole", "img_gpt2", corpus, 0, "cpu", False)
-    with monkeypatch.context() as patch, pytest.raises(Cut):
-        patch.setattr(training, "_finish", _cut)
-        train_system(tmp_path / "cut", "img_gpt2", corpus, 0, "cpu", False)
+def test_a_checkpoint_that_is_damaged_is_not_trained_on(corpus, trainings, tmp_path, file):
+    whole = trainings / "whole" / "img_gpt2-0"
+    shutil.copytree(trainings / "cut", tmp_path / "cut")
     for checkpoint in (tmp_path / "cut" / "img_gpt2-0" / "checkpoints").iterdir():
         _flip(checkpoint / file)
     _assert_same(whole, train_system(tmp_path / "cut", "img_gpt2", corpus, 0, "cpu", False))
