@@ -201,14 +201,15 @@ def layout(nodes: Sequence[dict[str, Any]], device: str, actors: int) -> Layout:
 def _connected() -> Iterator[None]:
     """A connection to the cluster of ``RAY_ADDRESS`` (``auto``: of this machine), else to a Ray that is started here.
 
-    A Ray that is started here sends no statistics of use and has no dashboard. Without ``RAY_ADDRESS`` none is looked
+    A Ray that is started here sends no statistics of use and has no dashboard, and its actors have the priority of this
+    process: at Ray's niceness of 15 they would starve beside other work. Without ``RAY_ADDRESS`` none is looked
     for: what Ray remembers of a cluster that is gone makes it wait for minutes.
     """
     quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
     if os.environ.get("RAY_ADDRESS"):
         ray.init(**quiet)
     else:
-        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+        os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
         ray.init("local", include_dashboard=False, object_store_memory=STORE, **quiet)
     log, context = logging.getLogger("ray.data"), ray.data.DataContext.get_current()
     before = log.level, context.enable_progress_bars

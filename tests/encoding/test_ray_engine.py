@@ -55,8 +55,7 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 def cluster() -> Iterator[Cluster]:
     """A head that computes nothing, and two nodes of one core each."""
     folder = tempfile.mkdtemp(prefix="ray", dir="/tmp")  # the path of a socket has at most 107 characters
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ["RAY_worker_niceness"] = "0"  # not Ray's 15, at which actors starve where anything else runs
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
     head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": MEMORY, "temp_dir": folder}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     for _ in range(2):
