@@ -5,10 +5,11 @@
   const dropped = { photos: new Map(), candidates: new Map() }; // by the id that the server gave: the file's name
   let asked = null, waiting = 0;
 
+  const field = (name) => fields.namedItem(name); // of names that a collection has itself, such as length, too
   const other = (name) => "other" in fields[name].selectedOptions[0].dataset;
   const id = (name) => (other(name) ? fields[`${name}_id`].value.trim() : fields[name].value);
   const list = (text, between) => text.split(between).map((item) => item.trim()).filter(Boolean);
-  const changed = (field) => (field.value === field.defaultValue ? null : Number(field.value));
+  const changed = ({ value, defaultValue }) => (value === defaultValue ? null : Number(value));
 
   function request() {
     const ticked = new FormData(form), reader = id("reader"), place = id("place");
@@ -18,7 +19,7 @@
       place_name: place ? "" : fields.place_name.value, candidates: place ? [] : [...dropped.candidates.keys()],
       k: Number(fields.k.value), theta: Number(fields.theta.value), method: fields.method.value,
       system: fields.system.value, decoding: fields.decoding.value ? [fields.decoding.value] : [],
-      tone: changed(fields.tone), length: changed(fields.length), block: list(fields.block.value, ","),
+      tone: changed(fields.tone), length: changed(field("length")), block: list(fields.block.value, ","),
       pin: ticked.getAll("pin"), leave_out: ticked.getAll("leave_out"),
     };
   }
@@ -65,7 +66,7 @@
       form.querySelector(`[data-own=${name}]`).hidden = Boolean(fields[name].value) || other(name);
       form.querySelector(`[data-other=${name}]`).hidden = !other(name);
     }
-    for (const output of form.querySelectorAll("output")) output.textContent = fields[output.htmlFor[0]].value;
+    for (const output of form.querySelectorAll("output")) output.textContent = field(output.htmlFor[0]).value;
   }
 
   async function add(zone, files) {

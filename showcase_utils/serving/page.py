@@ -45,10 +45,10 @@ def app_page(showcases: Showcases) -> str:
 {_drop("candidates", "Its photos")}</div></fieldset>
 <fieldset><legend>Photos</legend>
 {_slider("k", "How many", 1, MOST_PHOTOS, 1, k)}
-{_slider("theta", "Unlike each other … like the reader's past", 0, 0.95, 0.05, 0.5)}
+{_slider("theta", "Variety … likeness to the past", 0, 0.95, 0.05, 0.5)}
 <label>Method {_select("method", methods, method)}</label>
 <label><input type="checkbox" name="stranger" checked> beside it what a stranger would see</label>
-<details><summary>What these do</summary><dl><dt>Unlike each other … like the reader's past</dt>
+<details><summary>What these do</summary><dl><dt>Variety … likeness to the past</dt>
 <dd>The slider is θ, which weighs variety (0) against relevance (1); ½ is what was trained.</dd><dt>Method</dt>
 <dd>Who chooses. Those whose name ends in <code>dpp</code> weigh both at once, by a determinantal point process:
 <code>dpp</code> is the paper's, <code>metric_dpp</code> ours.</dd></dl></details></fieldset>

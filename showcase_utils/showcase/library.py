@@ -82,21 +82,18 @@ class Library:
         return Tone.load(self.run.path("texts") / TONE)
 
     @cached_property
-    def _described(self) -> pd.DataFrame:
-        """By photo, the sentences of its review that Φ finds to describe it, the likeliest first."""
+    def _described(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """By photo, rows of the texts beside them: what Φ finds to describe it, the likeliest first."""
         scores = load_scores(self.run)
         best = scores[scores["confidence"] >= load_phi(self.run).threshold]
-        return best.sort_values("confidence", ascending=False, kind="stable")
-
-    @cached_property
-    def _described_by_photo(self) -> dict[str, np.ndarray]:
-        return self._described.groupby("image_id").indices
+        best = best.sort_values("confidence", ascending=False, kind="stable")
+        texts = self._sentences["text"].reindex(best["sentence_id"]).to_numpy()
+        return best.groupby("image_id").indices, texts
 
     def _caption(self, image_id: str) -> str:
         """The sentence of its review that likeliest describes a photo, if one does; a complaint is none."""
-        found = self._described["sentence_id"].iloc[self._described_by_photo.get(image_id, [])]
-        texts = self._sentences["text"].loc[found].tolist()
-        return next((text for text, tone in zip(texts, self.tone.score(texts), strict=True) if tone > KIND), "")
+        rows, texts = self._described
+        return next((text for text in texts[rows.get(image_id, [])] if self.tone.score([text])[0] > KIND), "")
 
     @cached_property
     def one_scene(self) -> float:
@@ -115,8 +112,10 @@ class Library:
         return load_sentences(self.run).set_index("sentence_id")
 
     @cached_property
-    def _sentences_by_review(self) -> dict[str, np.ndarray]:
-        return self._sentences.groupby("review_id").indices
+    def _spoken(self) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+        """By review, rows of the ids and the texts of sentences beside them."""
+        frame = self._sentences
+        return frame.groupby("review_id").indices, frame.index.to_numpy(), frame["text"].to_numpy()
 
     @cached_property
     def _ids_of(self) -> dict[str, dict[str, list[str]]]:
@@ -199,10 +198,11 @@ class Library:
         """The sentences of a review, but for complaints; None for what is no review of the run."""
         if review_id not in self._visits:
             return None
-        frame = self._sentences.iloc[self._sentences_by_review.get(review_id, [])]
-        frame = frame[self.tone.score(frame["text"].tolist()) > KIND]
-        rows = self.features.sentences[frame.index.tolist()]
-        return [Item(*parts) for parts in zip(frame.index, rows, frame["text"], strict=True)]
+        by_review, ids, texts = self._spoken
+        rows = by_review[review_id].tolist() if review_id in by_review else []
+        kind = [row for row in rows if self.tone.score([texts[row]])[0] > KIND]
+        features = self.features.sentences[ids[kind].tolist()] if kind else ()
+        return [Item(*parts) for parts in zip(ids[kind], features, texts[kind], strict=True)]
 
     def test_visits(self, most: int) -> list[tuple[str, str]]:
         """Pairs of test users and places they went to: ``TOGETHER`` users of a place, so that they compare.

@@ -29,9 +29,10 @@ class Options:
 
     ``pin`` are photos that must be in the set, first and in this order; ``leave_out`` must not. ``drop_duplicates``
     keeps one of several copies of a photo, and takes a second photo of one scene only where there is no other scene
-    left. ``method`` chooses photos, ``system`` writes; empty: those that were loaded. ``decoding`` are the writers that may offer sentences (``telling.writers``; retrieval quotes reviews),
-    ``tone`` the share of the least kind sentences that are not told, ``length`` the most sentences, of which there is
-    one a photo. ``block`` are words that no sentence may have.
+    left. ``method`` chooses photos, ``system`` writes; empty: those that were loaded. ``decoding`` are the writers
+    that may offer sentences (``telling.writers``; retrieval quotes reviews), ``tone`` the share of the least kind
+    sentences that are not told, ``length`` the most sentences, of which there is one a photo. ``block`` are words
+    that no sentence may have.
     """
 
     k: int

@@ -234,6 +234,20 @@ def test_what_is_moved_in_the_app_moves_the_showcase(visit, address):
     assert one.wrong == []
 
 
+def test_the_app_says_no_more_sentences_than_asked_for(visit, address):
+    one = visit()
+    one.tab.goto(address)
+    one.tab.wait_for_selector(".offered")
+    said = "#answer .showcase:first-child blockquote > span"
+    assert one.tab.locator(said).count() > 1
+    one.open_details()
+    assert one.tab.inner_text("output[for=length]") == "8"
+    one.tab.focus("#length")
+    one.tab.keyboard.press("Home")
+    one.wait(said, 1)
+    assert one.tab.inner_text("output[for=length]") == "1" and one.wrong == []
+
+
 def test_own_photos_and_texts_in_the_app(visit, address):
     one = visit()
     one.tab.goto(address)
