@@ -91,7 +91,7 @@ def _torchrun(store, overrides, *program):
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, cwd=ROOT, env=environment, **pipes) as process:
         try:
-            output, errors = process.communicate(timeout=120)
+            output, errors = process.communicate(timeout=600)
         except subprocess.TimeoutExpired:
             process.terminate()  # torchrun then ends its processes, which a kill would leave behind
             raise
