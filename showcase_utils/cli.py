@@ -417,12 +417,12 @@ def report(
         Path | None,
         typer.Option("--to", help="A new file, or one with the marks `<!-- PROFILE:start -->` and `:end`."),
     ] = None,
-    only: Annotated[str, typer.Option(help="With commas between: claims, texts, training. Default: all.")] = "",
+    only: Annotated[str, typer.Option(help="With commas between: claims, texts, measures, training. Default: all.")] = "",
     profile: Profile = "demo",
     overrides: Overrides = None,
     artifacts: Root = "",
 ) -> None:
-    """What a run found, as Markdown: the claims' ledger, what the texts name, how the systems trained."""
+    """What a run found, as Markdown: the claims' ledger, what texts name, all other measures, the training."""
     store = Artifacts(load_settings(profile, overrides or []), artifacts)
     store.path("evaluation")
     from showcase_utils.claims import report as reports

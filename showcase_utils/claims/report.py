@@ -16,18 +16,20 @@ from showcase_utils.config import Generation
 
 START, END = "<!-- claims:start -->", "<!-- claims:end -->"
 TEXTS = ("<!-- texts:start -->", "<!-- texts:end -->")  # in the notebooks' README
-PARTS = ("claims", "texts", "training")
+PARTS = ("claims", "texts", "measures", "training")
 NAMES = ("Right", "Dish recall", "True alignment", "Tone against", "Sentences", "Length")
+WIDE = 6  # measures beside each other, as many as a page holds
 
 
 def report(stages: Stages, trained: pd.DataFrame, parts: Sequence[str] = PARTS) -> str:
-    """Some ``parts`` of what a run found, of ``PARTS``: the ledger, what the texts name, how the systems trained.
+    """Some ``parts`` of what a run found, of ``PARTS``: the ledger, what texts name, all other measures, the training.
 
     ``trained`` is what ``generation.training.training_table`` says of the run.
     """
     made = {
         "claims": lambda: readme_table(stages),
         "texts": lambda: texts_table(stages),
+        "measures": lambda: measures_tables(stages),
         "training": lambda: training_report(trained, stages.settings.generation),
     }
     return "\n\n".join(text for part in parts if (text := made[part]())) + "\n"
@@ -89,8 +91,16 @@ def texts_table(stages: Stages) -> str:
     """What the texts of every system name beside what their photos show; empty where no truth is known."""
     metrics = pd.read_csv(stages.path("evaluation") / "metrics.csv")
     names = [name for name in NAMES if name in set(metrics["metric"])]
-    level = percent(stages.settings.evaluation.confidence)
-    return _names_table(metrics, names, level).strip() if names else ""
+    head = "What the texts say beside the photos that were chosen, by the truth of the demo world (value"
+    return f"{head} [{_level(stages)}]):\n\n{_by_system(metrics, names)}" if names else ""
+
+
+def measures_tables(stages: Stages) -> str:
+    """Every measure that ``texts_table`` leaves out, by system, in tables of ``WIDE`` columns."""
+    metrics = pd.read_csv(stages.path("evaluation") / "metrics.csv")
+    names = [name for name in dict.fromkeys(metrics["metric"]) if name not in NAMES]
+    tables = [_by_system(metrics, names[start : start + WIDE]) for start in range(0, len(names), WIDE)]
+    return "\n\n".join([f"All other measures (value [{_level(stages)}]), described in notebook 05:", *tables])
 
 
 def write_between_marks(path: Path, text: str, start: str = START, end: str = END) -> bool:
@@ -127,15 +137,16 @@ def _claim_rows(claims: pd.DataFrame, level: str) -> pd.DataFrame:
     return rows.set_index(claims["key"].rename("claim"))
 
 
-def _names_table(metrics: pd.DataFrame, names: list[str], level: str) -> str:
+def _by_system(metrics: pd.DataFrame, names: list[str]) -> str:
     shown = metrics[metrics["metric"].isin(names)]
     cells = [effect(*row) for row in shown[["value", "low", "high"]].itertuples(index=False)]
     table = shown.assign(cell=cells).pivot(index="system", columns="metric", values="cell")
-    table = table.reindex(index=list(dict.fromkeys(shown["system"])), columns=names).fillna("–")
-    return (
-        f"What the texts say beside the photos that were chosen, by the truth of the demo world (value "
-        f"[{level}]):\n\n{render(table, 'markdown', 'system')}"
-    )
+    table = table.reindex(index=list(dict.fromkeys(metrics["system"])), columns=names).fillna("–")
+    return render(table, "markdown", "system").strip()
+
+
+def _level(stages: Stages) -> str:
+    return percent(stages.settings.evaluation.confidence)
 
 
 def effect(value: float, low: float, high: float) -> str:

@@ -6,6 +6,7 @@ import pytest
 from showcase_utils.claims.report import (
     END,
     START,
+    measures_tables,
     readme_table,
     report,
     texts_table,
@@ -56,6 +57,17 @@ def test_on_published_files_there_is_no_table_of_what_texts_name(stages, tmp_pat
     metrics = pd.read_csv(stages.folder / "metrics.csv")
     metrics[metrics["metric"] == "METEOR"].to_csv(tmp_path / "metrics.csv", index=False)
     assert "truth" in texts_table(stages) and texts_table(Stages(stages.settings, tmp_path)) == ""
+
+
+def test_every_measure_stands_in_one_of_the_tables(stages):
+    metrics = pd.read_csv(stages.folder / "metrics.csv")
+    told, others = texts_table(stages), measures_tables(stages)
+    heads = [line for text in (told, others) for line in text.splitlines() if line.startswith("| system |")]
+    columns = [cell.strip() for line in heads for cell in line.strip("|").split("|")[1:]]
+    assert sorted(columns) == sorted(set(metrics["metric"])) and all(line.count("|") <= 8 for line in heads)
+    row = metrics[(metrics["system"] == "told_two") & (metrics["metric"] == "METEOR")].iloc[0]
+    line = next(line for line in others.splitlines() if line.startswith("| told_two |"))
+    assert f"{row['value']:.3f} [{row['low']:.3f}" in line
 
 
 def test_only_what_stands_between_the_marks_is_written(tmp_path):
