@@ -417,7 +417,7 @@ def report(
         Path | None,
         typer.Option("--to", help="A new file, or one with the marks `<!-- PROFILE:start -->` and `:end`."),
     ] = None,
-    only: Annotated[str, typer.Option(help="With commas between: claims, texts, measures, training. Default: all.")] = "",
+    only: Annotated[str, typer.Option(help="With commas: claims, texts, measures, training. Default: all.")] = "",
     profile: Profile = "demo",
     overrides: Overrides = None,
     artifacts: Root = "",
