@@ -39,8 +39,8 @@ def photo(tmp_path) -> Path:
 
 
 def showcase_page(photo: Path, words: str) -> str:
-    past = PastItem("review", words, 1.0, 1.0, words, words, photo)
-    reason = PhotoReason(0.5, 1.0, (past,), words)
+    past = PastItem("review", words, 1.0, 1.0, words, words, photo, quote=words)
+    reason = PhotoReason(0.5, 1.0, (past,), words, words, 1, 9, False)
     told = SentenceReason(words, 0, 0.9)
     one = Showcase(words, words, words, words, (words,), (photo,), (words,), words, (reason,), (told,),
                    {"clip_align": math.nan, "unusual": 0.0}, (photo,), (words,))  # fmt: skip
@@ -74,7 +74,7 @@ def test_no_string_of_the_data_becomes_markup(made, tmp_path, photo):
 def test_a_photo_that_is_not_there_is_seen_and_warned_of(tmp_path):
     with pytest.warns(UserWarning, match="no photo at .*gone.jpg"):
         shown = showcase_page(tmp_path / "gone.jpg", "ramen")
-    assert Elements(shown).tags.count("img") == 4
+    assert Elements(shown).tags.count("img") == 6  # two showcases: chosen, what pulled it, past
 
 
 def test_photos_of_the_labelling_sheet_keep_their_shape(photo):
