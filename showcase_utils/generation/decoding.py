@@ -75,7 +75,7 @@ def write_texts(
 
 
 def sampling(top_p: float, seeds: Sequence[Any]) -> LogitsProcessorList:
-    """The ``logits_processor`` for nucleus sampling, every row of the batch from a seed of its own."""
+    """The ``logits_processor`` for nucleus sampling, every row from its own seed; greedy for a seed of ``None``."""
     return LogitsProcessorList([TopPLogitsWarper(top_p), OwnNoise(seeds)])
 
 
@@ -83,15 +83,18 @@ class OwnNoise(LogitsProcessor):
     """Makes greedy search sample, each row from a stream of its own, whatever else stands in the batch.
 
     The argmax of logits with Gumbel noise is a sample of their softmax (Gumbel-max; Maddison et al. 2014). ``seeds``
-    has one entry per row, as ``numpy.random.default_rng`` takes it.
+    has one entry per row, as ``numpy.random.default_rng`` takes it, or ``None`` for a row without noise.
     """
 
     def __init__(self, seeds: Sequence[Any]) -> None:
-        self._streams = [np.random.default_rng(seed) for seed in seeds]
+        self._streams = [None if seed is None else np.random.default_rng(seed) for seed in seeds]
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        waits = [stream.standard_exponential(scores.shape[-1], dtype=np.float32) for stream in self._streams]
-        return scores - torch.from_numpy(np.stack(waits)).log().to(scores)
+        waits = np.ones(scores.shape, np.float32)
+        for row, stream in zip(waits, self._streams, strict=True):
+            if stream is not None:
+                stream.standard_exponential(dtype=np.float32, out=row)
+        return scores - torch.from_numpy(waits).log().to(scores)
 
 
 def model_inputs(samples: list[dict[str, Any]], device: torch.device) -> dict[str, Tensor]:

@@ -172,9 +172,9 @@ class Teller:
         """
         asked = [writer for writer in self.settings.writers if not writers or writer in writers]
         offered: list[list[Candidate]] = [[] for _ in requests]
-        for writer in asked:
-            if writer != "retrieval":
-                self._write(requests, offered, writer, seed, alone)
+        for together in (("greedy", "sample"), ("beam",)):  # what one call of the generator can write
+            if drafting := [writer for writer in asked if writer in together]:
+                self._write(requests, offered, drafting, seed, alone)
         if "retrieval" in asked:
             for request, candidates in zip(requests, offered, strict=True):
                 for number, photo in enumerate(request.photos):
@@ -232,7 +232,7 @@ class Teller:
         self,
         requests: Sequence[Request],
         offered: list[list[Candidate]],
-        writer: str,
+        writers: Sequence[str],
         seed: int,
         alone: Sequence[Collection[int]] | None,
     ) -> None:
@@ -242,31 +242,31 @@ class Teller:
         from showcase_utils.generation.decoding import sampling, write_texts
 
         samples: list[dict[str, Any]] = []
-        owners: list[tuple[int, int, int]] = []
-        copies = self.settings.samples if writer == "sample" else 1
-        for number, request in enumerate(requests):
-            sets = {ALL: request.photos}
-            if self.settings.each_photo and len(request.photos) > 1:
-                wanted = range(len(request.photos)) if alone is None else sorted(alone[number])
-                sets |= {photo: request.photos[photo : photo + 1] for photo in wanted}
-            for about, photos in sets.items():
-                for copy in range(copies):
-                    samples.append({"images": photos, "history": request.history, "labels": []})
-                    owners.append((number, about, copy))
+        drafts: list[tuple[int, int, str]] = []  # number of the request, photo, writer
+        seeds: list[tuple[int, ...] | None] = []
+        for writer in writers:
+            for number, request in enumerate(requests):
+                sets = {ALL: request.photos}
+                if self.settings.each_photo and len(request.photos) > 1:
+                    wanted = range(len(request.photos)) if alone is None else sorted(alone[number])
+                    sets |= {photo: request.photos[photo : photo + 1] for photo in wanted}
+                for about, photos in sets.items():
+                    for copy in range(self.settings.samples if writer == "sample" else 1):
+                        samples.append({"images": photos, "history": request.history, "labels": []})
+                        drafts.append((number, about, writer))
+                        seeds.append((seed, request.key, about - ALL, copy) if writer == "sample" else None)
+        written: dict[int, str] = {}
         order = sorted(range(len(samples)), key=lambda row: len(samples[row]["images"]))
         for start in range(0, len(order), BATCH):
             part = order[start : start + BATCH]
-            strategy: dict[str, Any] = {"num_beams": 4} if writer == "beam" else {}
-            if writer == "sample":
-                seeds = [
-                    (seed, requests[number].key, about - ALL, copy)
-                    for number, about, copy in map(owners.__getitem__, part)
-                ]
-                strategy = {"logits_processor": sampling(self.settings.top_p, seeds)}
+            strategy: dict[str, Any] = {"num_beams": 4} if "beam" in writers else {}
+            if "sample" in writers:
+                strategy = {"logits_processor": sampling(self.settings.top_p, [seeds[row] for row in part])}
             texts = write_texts(*self.generator, [samples[row] for row in part], **strategy)
-            for row, sentences in zip(part, split_sentences(texts), strict=True):
-                number, about, _ = owners[row]
-                offered[number] += [Candidate(sentence, writer, about) for sentence in sentences]
+            written |= dict(zip(part, texts, strict=True))
+        for row, sentences in enumerate(split_sentences([written[row] for row in range(len(samples))])):
+            number, about, writer = drafts[row]
+            offered[number] += [Candidate(sentence, writer, about) for sentence in sentences]
 
     def _judged(
         self, request: Request, candidates: list[Candidate], features: dict[str, Floats], tones: dict[str, float]
