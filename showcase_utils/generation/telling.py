@@ -264,7 +264,8 @@ class Teller:
                 strategy = {"logits_processor": sampling(self.settings.top_p, [seeds[row] for row in part])}
             texts = write_texts(*self.generator, [samples[row] for row in part], **strategy)
             written |= dict(zip(part, texts, strict=True))
-        for row, sentences in enumerate(split_sentences([written[row] for row in range(len(samples))])):
+        by_writer = sorted(order, key=lambda row: writers.index(drafts[row][2]))
+        for row, sentences in zip(by_writer, split_sentences([written[row] for row in by_writer]), strict=True):
             number, about, writer = drafts[row]
             offered[number] += [Candidate(sentence, writer, about) for sentence in sentences]
 
