@@ -283,7 +283,8 @@ def explain(
         print(visible_json(json.dumps(showcase.to_dict(), indent=1, ensure_ascii=False)))
         return
     told = [one.sentence if one.photo is None else f"{one.sentence} [{one.photo + 1}]" for one in showcase.sentences]
-    console.print(f"{showcase.place}, for {showcase.user}\n\n{' '.join(told) or '(these photos bear no sentence out)'}")
+    text = " ".join(told) or "(no sentence that these photos bear out passes tone and block)"
+    console.print(f"{showcase.place}, for {showcase.user}\n\n{text}")
     for number, (path, reason) in enumerate(zip(showcase.photos, showcase.reasons, strict=True), 1):
         console.print(f"\n[{number}] {path}\n{textwrap.indent(textwrap.fill(reason.words, console.width - 4), '    ')}")
     if html:

@@ -71,7 +71,9 @@ def _why(reason: PhotoReason, caption: str, picture: Picture) -> str:
     described = f"<p>Another guest wrote of it: <q>{html.escape(caption)}</q></p>" if caption else ""
     groups = sources(named(reason.past, reason.relevance))
     items = "".join(f"<li>{_pull(group, picture)}</li>" for group in groups)
-    shares = f'<p>What speaks for it:</p><ul class="pulls">{items}</ul>' if items else ""
+    shares = (
+        f'<p>What speaks for it (subject, light, colour, framing):</p><ul class="pulls">{items}</ul>' if items else ""
+    )
     return f"{described}{shares}<p>{html.escape(reason.standing)}</p>"
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from showcase_utils.config import Settings
 from showcase_utils.generation.tone import Tone
-from showcase_utils.showcase.material import Item, Place, Profile, Somebody, Somewhere
+from showcase_utils.showcase.material import KIND, Item, Place, Profile, Somebody, Somewhere
 
 END = re.compile(r"(?<=[.!?…])\s+")  # of a sentence; splitting them better takes spaCy, which explaining can do without
 KEPT = 20_000  # features that are remembered: 20 MB at 256 dimensions
@@ -52,7 +52,7 @@ class MaterialEncoder:
     def sentences(self, text: str, tone: Tone) -> list[Item]:
         """The sentences of a text with their features, but for those that ``tone`` finds to be complaints."""
         parts = [part for part in END.split(text.strip()) if any(map(str.isalnum, part))]
-        kind = [part for part, score in zip(parts, tone.score(parts), strict=True) if score > 0]
+        kind = [part for part, score in zip(parts, tone.score(parts), strict=True) if score > KIND]
         return [Item(part, row, text=part) for part, row in zip(kind, self.texts(kind), strict=True)]
 
     def _photos(self, paths: Sequence[str | Path]) -> list[tuple[Path, np.ndarray]]:

@@ -22,13 +22,12 @@ from showcase_utils.encoding.features import load_sentences, open_features
 from showcase_utils.generation.opening import TONE
 from showcase_utils.generation.tone import Tone
 from showcase_utils.photos.folder import usable_ids
-from showcase_utils.showcase.material import COPY, Item, Somebody, Somewhere
+from showcase_utils.showcase.material import COPY, KIND, Item, Somebody, Somewhere
 
 TOGETHER = 4  # users of one place on a page before the next place
 KEPT = 2_000  # places that are remembered with the features of their photos
 MEASURED = 2_000  # photos whose cosines say what is alike
 ALIKE = 0.003  # of the pairs from different places: on `demo`, whose truth says which show one scene, F1 is highest so
-KIND = 0.69  # tone of what is quoted: twice as likely from a review of four or five stars as from another
 NAMES = "names.json"  # beside the published file: {"businesses": {id: name}, "users": {id: name}}
 
 

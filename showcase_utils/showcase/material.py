@@ -12,6 +12,7 @@ import numpy as np
 from showcase_utils.names import checks_names
 
 COPY = 0.999  # cosine from which two photos are one picture, saved twice
+KIND = 0.69  # tone of what is quoted: twice as likely from a review of four or five stars as from another
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"})
 
 

@@ -49,6 +49,8 @@ def reasons(somebody: Somebody, choice: Choice, sentences: Sentences, phi: Phi) 
             len(choice.pool),
             photo.id in choice.pinned,
         )
+        if len(choice.photos) == len(choice.pool):
+            standing = "All photos of the place are shown." if len(choice.pool) > 1 else "The place has no other photo."
         found.append(
             PhotoReason(
                 relevance=float(relevance[row]),
@@ -71,7 +73,7 @@ def words_of(past: Sequence[PastItem], relevance: float, standing: str, caption:
     """
     parts = [f"Another guest wrote of it: “{caption}”"] if caption else []
     if pulls := [_pull(group) for group in sources(named(past, relevance))]:
-        parts.append(f"What speaks for it: {', '.join(pulls)}.")
+        parts.append(f"What speaks for it (subject, light, colour, framing): {', '.join(pulls)}.")
     return " ".join([*parts, standing])
 
 
@@ -99,7 +101,7 @@ def _standing(
     photos = "a photo" if passed == 1 else f"{passed} photos"
     over = f"{photos} that {'fits' if passed == 1 else 'fit'} you better {'was' if passed == 1 else 'were'} passed over"
     if relevance < NOTICED:
-        nothing = "nothing in your past speaks for it"
+        nothing = "too little in your past speaks for it"
         return f"It is here for variety: {nothing}{f', and {over}' if passed else ''}."
     times = math.exp(min(relevance, 20.0))
     likely = f"only {times - 1:.0%} likelier yours than a stranger's"

@@ -44,7 +44,7 @@ def explained(photos, texts, chosen=(0, 1), reader=PAST, pinned=(), said=(NICE, 
 
 def test_what_pulled_is_named_with_its_share_and_its_strength():
     first, second = explained([[1.2, 0.4], [0.3, 0], [0.9, 0], [0, 0]], np.zeros((4, 1)))
-    assert "What speaks for it: your 2 photos from The Old Fig (100%; you wrote there: “The soup" in first.words
+    assert "framing): your 2 photos from The Old Fig (100%; you wrote there: “The soup" in first.words
     assert f"Of 4 photos here the best match with your past: {math.exp(1.6):.1f} times as likely" in first.words
     assert (first.rank, first.candidates, first.usual) == (1, 4, False)
     assert (
@@ -62,14 +62,14 @@ def test_of_a_review_the_sentence_nearest_to_the_photo_is_quoted():
     reader = Somebody("u", "u", texts=[Item("text 1", axis(0), text="Both of them.")])
     for row, said in ((0, NICE), (1, OTHER)):
         (reason,) = explained(np.zeros((4, 0)), [[0.02]] * 4, chosen=[row], reader=reader)
-        assert f"What speaks for it: your words “{said.text}” (100%)." in reason.words
+        assert f"What speaks for it (subject, light, colour, framing): your words “{said.text}” (100%)." in reason.words
         assert "only 2% likelier yours than a stranger's" in reason.words
 
 
 def test_where_nothing_pulls_nothing_is_quoted():
     first, second = explained([[0.4, 0]] + [[-0.3, 0.1]] * 3, np.zeros((4, 1)), chosen=[0, 2])
-    assert "speaks for it: your" in first.words
-    assert second.words == "It is here for variety: nothing in your past speaks for it."
+    assert "framing): your" in first.words
+    assert second.words == "It is here for variety: too little in your past speaks for it."
     assert all(item.quote == "" for item in second.past)
 
 
