@@ -317,6 +317,7 @@ def test_other_code_is_a_state_of_its_own_and_can_be_accepted(tmp_path, monkeypa
         changed.accept("selection")
 
 
+@pytest.mark.slow  # reads the sources anew
 def test_code_of_one_s_own_counts_as_code(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "pictured.py").write_text("CENTRE = 1\n")

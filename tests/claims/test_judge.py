@@ -50,7 +50,7 @@ class Server(BaseHTTPRequestHandler):
 @pytest.fixture
 def address(monkeypatch):
     server = HTTPServer(("127.0.0.1", 0), Server)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     monkeypatch.setattr(Server, "asked", [])
     monkeypatch.setattr(judges, "WAIT", 0.001)
     yield f"http://127.0.0.1:{server.server_port}/v1"
