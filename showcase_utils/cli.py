@@ -213,12 +213,13 @@ def explain(
         str, typer.Option(help="Of generation.systems. Default: telling.system.", rich_help_panel=WRITING)
     ] = "",
     decoding: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
-            help="With commas between: greedy, beam, sample, retrieval (quotes). Default: telling.writers.",
+            help="Of greedy, beam, sample, retrieval (quotes); again for more, or with commas between. Default: "
+            "telling.writers.",
             rich_help_panel=WRITING,
         ),
-    ] = "",
+    ] = None,
     tone: Annotated[
         float | None,
         typer.Option(
@@ -272,7 +273,7 @@ def explain(
         leave_out=leave_out or (),
         drop_duplicates=not keep_duplicates,
         system=system,
-        decoding=[name.strip() for name in decoding.split(",") if name.strip()],
+        decoding=[name.strip() for part in decoding or () for name in part.split(",") if name.strip()],
         tone=tone,
         length=length,
         block=block or (),

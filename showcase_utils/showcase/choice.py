@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from showcase_utils.names import near
 from showcase_utils.showcase.material import Item, Somewhere, without_copies
 from showcase_utils.showcase.options import Options
 
@@ -22,7 +24,9 @@ def candidates(somewhere: Somewhere, options: Options) -> list[Item]:
     known = {item.id for item in somewhere.photos} | {Path(item.id).name for item in somewhere.photos}
     for name in (*options.pin, *options.leave_out):
         if str(name) not in known:
-            raise KeyError(f"photo {name} is none of {somewhere.name}'s {len(somewhere.photos)}")
+            raise KeyError(
+                f"photo {name} is none of {somewhere.name}'s {len(somewhere.photos)}{_meant(name, somewhere)}"
+            )
     pool = [item for item in somewhere.photos if not is_named(item, options.leave_out)]
     if not pool:
         raise ValueError(f"{somewhere.name}: no photo is left to choose from")
@@ -36,6 +40,27 @@ def candidates(somewhere: Somewhere, options: Options) -> list[Item]:
 def is_named(item: Item, names: Sequence[str]) -> bool:
     """Whether one of ``names`` is the photo's id or its file's name."""
     return any(str(name) in (item.id, Path(item.id).name) for name in names)
+
+
+def _meant(name: str | Path, somewhere: Somewhere) -> str:
+    """The photos that somebody may have meant by a name that none has, as the end of a message.
+
+    Those whose file's name shares a word with it, or looks like it, or whose caption has the word; else the first.
+    """
+    words = _stems(Path(name).stem)
+    files = {Path(item.id).name: item for item in somewhere.photos}
+    alike = [file for file in files if words & _stems(Path(file).stem)]
+    if hint := near(Path(name).stem, alike, 0.0) or near(Path(name).stem, files):
+        return hint
+    told = [file for file, item in files.items() if words & _stems(item.text)]
+    if told:
+        return f"; ids or names of files are wanted: that word is in the caption of {' and '.join(told[:2])}"
+    return f"; ids or names of files are wanted, like {next(iter(files))}"
+
+
+def _stems(text: str) -> set[str]:
+    """The words of a text without endings, so that lambs are lamb and grilled is grill."""
+    return {re.sub(r"(?<=\w{3})(?:ing|ed|es|s)$", "", word) for word in re.findall(r"[^\W_]+", text.casefold())}
 
 
 def repeats(photos: Sequence[Item], bound: float) -> bool:

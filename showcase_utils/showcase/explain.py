@@ -71,7 +71,7 @@ class Showcases:
         the data set is known by their reviews of other places, as in training. ``options`` are those of ``Options``.
 
         Raises ``KeyError`` for an unknown id, with the nearest ones, ``ValueError`` for photos that cannot be read or
-        an option out of range, ``TypeError`` for an option that is none.
+        an option out of range, ``TypeError`` for an option that is none or of another kind.
         """
         return self.explain_many([(user, place)], k, **options)[0]
 
@@ -175,6 +175,7 @@ class Showcases:
         if not asked:
             return []
         dim = self.library.features.photos.dim
+        k = min(k, max(len(pool) for _, pool in asked))  # room for more is memory that nothing fills
         return self.ways.showing(options).many(
             [rows_of(pool) for _, pool in asked],
             [rows_of(somebody.photos, dim) for somebody, _ in asked],

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import UnionType
 
 import numpy as np
 
@@ -22,7 +23,7 @@ class Profile:
     """Somebody, by what they wrote and photographed elsewhere; either may be missing, and so may both.
 
     ``texts`` are reviews in their words, ``photos`` paths of pictures, ``name`` is what pages call them. Raises
-    ``TypeError`` for a single string in place of a list; photos that cannot be read are named by ``explain``.
+    ``TypeError`` for what is no list of them; photos that cannot be read are named by ``explain``.
     """
 
     texts: Sequence[str] = ()
@@ -30,8 +31,8 @@ class Profile:
     name: str = "this reader"
 
     def __post_init__(self) -> None:
-        refuse_one_string("texts", self.texts)
-        refuse_one_string("photos", self.photos)
+        refuse_no_list("texts", self.texts, str)
+        refuse_no_list("photos", self.photos, str | Path)
 
 
 @checks_names
@@ -107,7 +108,12 @@ def without_copies(photos: Sequence[Item]) -> list[Item]:
     return [item for item, copy in zip(photos, copies, strict=True) if not copy]
 
 
-def refuse_one_string(name: str, value: object) -> None:
-    """Raises ``TypeError`` for a string where a list of them is wanted: its letters would count as its members."""
+def refuse_no_list(name: str, value: object, kind: type | UnionType) -> None:
+    """Raises ``TypeError`` for what is no list of ``kind``; also for one string, whose letters would be its members."""
     if isinstance(value, str | Path):
-        raise TypeError(f"{name} = {str(value)!r}: give a list, also of one")
+        raise TypeError(f"{name} = {str(value)!r}: give a list, also of one: {name}=[{str(value)!r}]")
+    if not isinstance(value, Collection):
+        raise TypeError(f"{name} = {value!r}: give a list")
+    for member in value:
+        if not isinstance(member, kind):
+            raise TypeError(f"{name}: {member!r} is no text")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -15,12 +17,18 @@ from showcase_utils.generation.opening import telling_system
 from showcase_utils.generation.telling import Teller
 from showcase_utils.selection.methods import MODELS, methods_of, model_folder
 from showcase_utils.selection.showing import Showing, shown_variant
-from showcase_utils.showcase.material import refuse_one_string
+from showcase_utils.showcase.material import refuse_no_list
 
 if TYPE_CHECKING:
     from showcase_utils.generation.telling import Generator
 
 DECODINGS = ("greedy", "beam", "sample", "retrieval")
+NUMBERS = (
+    ("k", Integral, "a whole number"),
+    ("theta", Real, "a number"),
+    ("tone", Real, "a number"),
+    ("length", Integral, "a whole number"),
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,11 @@ class Options:
     block: Sequence[str] = ()
 
     def __post_init__(self) -> None:
+        """Raises ``TypeError`` for an option of another kind, ``ValueError`` for one out of range."""
+        for name, kind, words in NUMBERS:
+            value = getattr(self, name)
+            if not isinstance(value, kind) and not (value is None and name in ("tone", "length")):
+                raise TypeError(f"{name} = {value!r}: give {words}")
         if self.k < 1:
             raise ValueError(f"k = {self.k}: at least one photo must be shown")
         if not 0 <= self.theta < 1:
@@ -57,7 +70,7 @@ class Options:
         if self.length is not None and self.length < 1:
             raise ValueError(f"length = {self.length}: at least one sentence")
         for name in ("pin", "leave_out", "decoding", "block"):
-            refuse_one_string(name, getattr(self, name))
+            refuse_no_list(name, getattr(self, name), str | Path)
 
 
 class Ways:

@@ -10,8 +10,9 @@ import pytest
 from showcase_utils.artifacts import StaleStage
 from showcase_utils.selection.showing import Showing, Shown
 from showcase_utils.showcase import Place, Profile, Showcases
+from showcase_utils.showcase.choice import candidates
 from showcase_utils.showcase.library import ALIKE, Library
-from showcase_utils.showcase.material import COPY, Item, Somebody
+from showcase_utils.showcase.material import COPY, Item, Somebody, Somewhere
 from showcase_utils.showcase.options import Options
 from tests.showcase.conftest import BUSINESSES, USERS, ClipByName, paint
 
@@ -98,8 +99,33 @@ def test_pinned_left_out_and_twins(showcases, folder, tmp_path):
     twice = Place([folder / "photo0.png", folder / "photo0.png"])
     assert len(showcases.explain("user0", twice, k=2).photos) == 1
     assert len(showcases.explain("user0", twice, k=2, drop_duplicates=False).photos) == 2
-    with pytest.raises(KeyError, match="photo nope.png is none of"):
+    with pytest.raises(KeyError, match="photo nope.png is none of this place's 6; .* wanted, like photo0.png"):
         showcases.explain("user0", place, pin=["nope.png"])
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("lambs", r"did you mean my_lamb_chops.png\?"),
+        ("Grilled", r"did you mean grilling-outside.png\?"),
+        ("foto1.png", r"did you mean photo1.png\?"),
+        ("photo1", r"did you mean photo1.png\?"),
+        ("taco", "that word is in the caption of photo1.png"),
+    ],
+)
+def test_a_photo_that_is_none_is_answered_with_those_that_may_be_meant(name, words):
+    files = {"my_lamb_chops.png": "", "grilling-outside.png": "", "photo1.png": "Two tacos."}
+    rows = np.eye(len(files), dtype=np.float32)
+    photos = [Item(f"a/folder/{file}", row, text) for (file, text), row in zip(files.items(), rows, strict=True)]
+    for options in (Options(3, leave_out=[name]), Options(3, pin=[name])):
+        with pytest.raises(KeyError, match=words):
+            candidates(Somewhere("place", "The Fork", photos), options)
+
+
+def test_more_photos_than_any_place_has_take_no_memory(showcases):
+    assert len(showcases.explain("user0", "place1", k=10**12).photos) == len(
+        showcases.library.somewhere("place1").distinct
+    )
 
 
 def test_a_second_photo_of_one_scene_is_shown_for_want_of_others(showcases, monkeypatch):
@@ -188,7 +214,16 @@ def test_theta_moves_the_choice_from_variety_to_relevance(showcases):
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
-        ({"k": 0}, ValueError, "k = 0"),
+        ({"k": 0}, ValueError, "k = 0: at least one photo"),
+        ({"k": 2.5}, TypeError, "k = 2.5: give a whole number"),
+        ({"k": "3"}, TypeError, "k = '3': give a whole number"),
+        ({"theta": "a"}, TypeError, "theta = 'a': give a number"),
+        ({"theta": None}, TypeError, "theta = None: give a number"),
+        ({"length": 1.5}, TypeError, "length = 1.5: give a whole number"),
+        ({"tone": "kind"}, TypeError, "tone = 'kind': give a number"),
+        ({"pin": "x"}, TypeError, r"pin = 'x': give a list, also of one: pin=\['x'\]"),
+        ({"leave_out": 3}, TypeError, "leave_out = 3: give a list"),
+        ({"block": [3]}, TypeError, "block: 3 is no text"),
         ({"theta": 1.0}, ValueError, "theta = 1.0"),
         ({"thta": 0.5}, TypeError, "thta"),
         ({"tone": 1.1}, ValueError, "tone = 1.1"),
@@ -340,10 +375,16 @@ def test_the_command_hands_every_option_on(showcases, store, monkeypatch):
     monkeypatch.setattr(cli, "Artifacts", lambda *_: store)
     monkeypatch.setattr(Showcases, "load", lambda run: Recorder())
     line = "explain user0 place1 -k 2 --theta 0.7 --method random --pin a --leave-out b --leave-out c --keep-duplicates"
-    line += " --system img_gpt2 --decoding retrieval,greedy --tone 0.1 --length 1 --block awful --json"
+    line += " --system img_gpt2 --decoding retrieval,greedy --decoding beam --tone 0.1 --length 1 --block awful --json"
     result = CliRunner().invoke(cli.app, line.split())
     photos = {"theta": 0.7, "method": "random", "pin": ["a"], "leave_out": ["b", "c"], "drop_duplicates": False}
-    text = {"system": "img_gpt2", "decoding": ["retrieval", "greedy"], "tone": 0.1, "length": 1, "block": ["awful"]}
+    text = {
+        "system": "img_gpt2",
+        "decoding": ["retrieval", "greedy", "beam"],
+        "tone": 0.1,
+        "length": 1,
+        "block": ["awful"],
+    }
     assert asked == [(("user0", "place1", 2), photos | text)]
     assert {field.name for field in fields(Options)} == {"k", *photos, *text}, "an option that the command lacks"
     assert json.loads(result.stdout) == json.loads(json.dumps(show.to_dict()))
