@@ -250,7 +250,9 @@ class Telling(Section):
     nearness: Annotated[float, Field(ge=0)] = Field(1.0, description="weight of the likeness of a quote's own photo")
     agreement: Annotated[float, Field(ge=0)] = Field(1.0, description="weight of what other candidates say too")
     tone: Probability = Field(0.3, description="sentences less kind than this share of the quotes are not told")
-    company: bool = Field(False, description="whether the writer's own people may be named: my wife, our kids")
+    company: bool = Field(
+        False, description="whether the writer's company and earlier visits may be told: my wife, again"
+    )
     manner: Annotated[float, Field(ge=0)] = Field(1.0, description="weight of the user's manner of writing")
     variety: Annotated[float, Field(ge=0)] = Field(0.05, description="weight of chance, so that users' texts differ")
     same: Probability = Field(0.9, description="cosine from which two sentences say the same")

@@ -20,6 +20,8 @@ COMPANY = re.compile(
     r"sisters?|brothers?|siblings?|sons?|daughters?|kids?|child|children|baby|family|in-laws|cousins?|aunt|uncle|"
     r"nieces?|nephews?|ma|pa|coworkers?|colleagues?|boss|buddy|buddies|date|guests?|crew))\b"
 )
+VISITS = re.compile(r"\b(?:again|as (?:always|usual)|(?:first|last|next|this|every|each) time)\b")
+CONTRAST = re.compile(r"\b(?:but|though|although|however|except)\b")
 PHRASE, WEIGHT, BIAS = "phrase", "weight", ""
 
 
@@ -53,9 +55,14 @@ class Tone:
         return cls(pd.DataFrame({PHRASE: phrases, WEIGHT: weights}))
 
     def score(self, sentences: Sequence[str]) -> NDArray[np.float64]:
-        """The log odds that a sentence comes from a review of four or five stars, (n,)."""
-        known = self._weights
-        return np.array([sum(known.get(p, 0.0) for p in {BIAS, *_phrases(text)}) for text in sentences], dtype=float)
+        """The log odds that a sentence comes from a review of four or five stars, (n,).
+
+        Of clauses in contrast the least counts: "nice but windy" is as kind as "windy".
+        """
+        return np.array([min(map(self._log_odds, _clauses(text))) for text in sentences], dtype=float)
+
+    def _log_odds(self, clause: str) -> float:
+        return sum(self._weights.get(phrase, 0.0) for phrase in {BIAS, *_phrases(clause)})
 
     def coolest(self, sentences: Sequence[str], share: float) -> float:
         """The score that a ``share`` of the sentences stays below: the least that is kind enough beside these."""
@@ -71,9 +78,9 @@ class Tone:
         return cls(pd.read_parquet(path))
 
 
-def speaks_of_company(text: str) -> bool:
-    """Whether a sentence speaks of whom its writer came with, in English: people that another reader does not have."""
-    return COMPANY.search(text.lower()) is not None
+def speaks_of_its_writer(text: str) -> bool:
+    """Whether a sentence tells, in English, what another reader does not have: company, or earlier visits."""
+    return any(pattern.search(text.lower()) for pattern in (COMPANY, VISITS))
 
 
 def manner(texts: Sequence[str], past: Sequence[str]) -> NDArray[np.float64]:
@@ -83,6 +90,11 @@ def manner(texts: Sequence[str], past: Sequence[str]) -> NDArray[np.float64]:
         own.update(_letter_groups(text))
     length = max(sum(weight**2 for weight in own.values()) ** 0.5, 1e-12)
     return np.array([sum(weight * own[g] for g, weight in _letter_groups(t).items()) / length for t in texts], float)
+
+
+def _clauses(text: str) -> list[str]:
+    """The parts of a sentence that stand in contrast, of those that have words; else the sentence."""
+    return [part for part in CONTRAST.split(text.lower()) if WORDS.search(part)] or [text]
 
 
 def _phrases(text: str) -> list[str]:

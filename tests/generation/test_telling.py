@@ -10,7 +10,7 @@ import torch
 from showcase_utils.config import Telling
 from showcase_utils.generation.quotes import Bounds, Quotes
 from showcase_utils.generation.telling import ALL, Candidate, Pool, Request, Teller, text_of
-from showcase_utils.generation.tone import Tone, speaks_of_company
+from showcase_utils.generation.tone import Tone, speaks_of_its_writer
 from tests.generation.conftest import DIM, Store
 
 EVEN = Tone(pd.DataFrame({"phrase": [""], "weight": [1.0]}))
@@ -151,10 +151,15 @@ def test_tone_shuts_out_and_manner_prefers():
         ("my favorite part was the neon room", False),
         ("the churros for dessert, oh my.", False),
         ("my friendly waiter brought the ramen", False),
+        ("Once again, the ramen was great", True),
+        ("the beef soup was tasty, would order again!", True),
+        ("as always, the terrace is lovely", True),
+        ("had the flan for the first time, really good", True),
+        ("we would come back just for the gains in time and against all odds", False),
     ],
 )
-def test_the_writers_own_people_are_found(text, found):
-    assert speaks_of_company(text) is found
+def test_what_only_its_writer_has_is_found(text, found):
+    assert speaks_of_its_writer(text) is found
 
 
 def test_the_writers_own_people_are_left_out_unless_wanted():

@@ -26,6 +26,20 @@ def test_kind_sentences_score_above_zero_whatever_they_are_about():
     assert len(tone.score([])) == 0
 
 
+def test_praise_with_a_reservation_is_as_kind_as_the_reservation():
+    tone = _fitted()
+    mixed = [
+        "the sushi was lovely but bland",
+        "the sushi was bland, though lovely",
+        "we loved it, although they sent it back",
+    ]
+    assert (tone.score(mixed) < 0).all()
+    assert tone.score([mixed[0]]) == tone.score(["bland"])
+    assert (tone.score(["but the sushi was lovely", "lovely, but lovely"]) > 0).all() and tone.score(
+        ["but"]
+    ) == tone.score([""])
+
+
 def test_the_coolest_is_what_a_share_of_sentences_stays_below():
     tone = _fitted()
     sentences = _sentences(KIND) + _sentences(COLD)
