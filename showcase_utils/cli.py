@@ -181,6 +181,7 @@ def explain(
     candidates: Annotated[
         Path | None, typer.Option("--candidates", help="A folder with the photos of a place.")
     ] = None,
+    name: Annotated[str, typer.Option("--name", help="With --candidates: the place's. Default: the folder's.")] = "",
     k: Annotated[
         int | None, typer.Option("-k", min=1, help="How many. Default: selection.k.", rich_help_panel=CHOICE)
     ] = None,
@@ -246,10 +247,12 @@ def explain(
     `showcase explain USER BUSINESS`, or with photos and texts of your own:
     `showcase explain --history reviews.txt --photos mine/ --candidates place/`
     """
-    wanted = [name for name, own in (("USER", history or photos), ("BUSINESS", candidates)) if not own]
-    given = [name for name in (user, business) if name]
+    wanted = [one for one, own in (("USER", history or photos), ("BUSINESS", candidates)) if not own]
+    given = [one for one in (user, business) if one]
     if len(given) != len(wanted):
         _fail(f"give {' and '.join(wanted) or 'no ids'} here, not {' '.join(given) or 'nothing'}: explain --help")
+    if name and not candidates:
+        _fail(f"--name {name}: it names the place of --candidates; one of the data has its own")
     ids = dict(zip(wanted, given, strict=True))
     store = Artifacts(load_settings(profile, overrides or []), artifacts)
     store.path("texts")  # at once, not behind the imports
@@ -262,7 +265,7 @@ def explain(
     if html and not html.parent.is_dir():
         _fail(f"--html {html}: there is no folder {html.parent}")
     own = Profile(texts=lines, photos=Place(photos).files() if photos else ())
-    place = Place(candidates, candidates.resolve().name) if candidates else ids["BUSINESS"]
+    place = Place(candidates, name or candidates.resolve().name) if candidates else ids["BUSINESS"]
     showcase = Showcases.load(store).explain(
         ids.get("USER", own),
         place,
@@ -273,7 +276,7 @@ def explain(
         leave_out=leave_out or (),
         drop_duplicates=not keep_duplicates,
         system=system,
-        decoding=[name.strip() for part in decoding or () for name in part.split(",") if name.strip()],
+        decoding=[one.strip() for part in decoding or () for one in part.split(",") if one.strip()],
         tone=tone,
         length=length,
         block=block or (),

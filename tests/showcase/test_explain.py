@@ -388,3 +388,24 @@ def test_the_command_hands_every_option_on(showcases, store, monkeypatch):
     assert asked == [(("user0", "place1", 2), photos | text)]
     assert {field.name for field in fields(Options)} == {"k", *photos, *text}, "an option that the command lacks"
     assert json.loads(result.stdout) == json.loads(json.dumps(show.to_dict()))
+
+
+def test_the_command_names_a_place_of_photos(showcases, store, folder, tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    from showcase_utils import cli
+
+    (tmp_path / "past.txt").write_text("Great ramen.", encoding="utf-8")
+    monkeypatch.setattr(cli, "Artifacts", lambda *_: store)
+    monkeypatch.setattr(Showcases, "load", lambda run: showcases)
+
+    def title(*more):
+        line = ["explain", "--history", str(tmp_path / "past.txt"), *more, "--html", str(tmp_path / "page.html")]
+        result = CliRunner().invoke(cli.app, line)
+        assert result.exit_code == 0, result.output
+        return (tmp_path / "page.html").read_text(encoding="utf-8").partition("<title>")[2].partition("</title>")[0]
+
+    assert title("--candidates", str(folder)) == f"{folder.name} for this reader"
+    assert title("--candidates", str(folder), "--name", "Chez <Nous>") == "Chez &lt;Nous&gt; for this reader"
+    result = CliRunner().invoke(cli.app, ["explain", "user0", "place1", "--name", "Chez Nous"])
+    assert result.exit_code == 1 and "--name Chez Nous: it names the place of --candidates" in result.output
