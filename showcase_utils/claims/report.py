@@ -70,7 +70,7 @@ def readme_table(stages: Stages) -> str:
     folder, settings = stages.path("evaluation"), stages.settings
     claims = pd.DataFrame(json.loads((folder / "claims.json").read_text(encoding="utf-8")))
     samples = pd.read_parquet(folder / "per_sample.parquet", columns=["review_id", "user_id", "system", "seed"])
-    level = percent(settings.evaluation.confidence)
+    level = _level(stages)
     verdicts = (REPRODUCED, NOT_REPRODUCED, NOT_TESTABLE)
     counts = [f"{(claims['verdict'] == verdict).sum()} {verdict}" for verdict in verdicts]
     seeds = [settings.seed + s for s in settings.generation.seeds]
