@@ -257,6 +257,7 @@ def explain(
     store = Artifacts(load_settings(profile, overrides or []), artifacts)
     store.path("texts")  # at once, not behind the imports
     from showcase_utils.showcase import Place, Profile, Showcases
+    from showcase_utils.showcase.article import SILENT
 
     try:
         lines = history.read_text(encoding="utf-8").splitlines() if history else []
@@ -287,7 +288,7 @@ def explain(
         print(visible_json(json.dumps(showcase.to_dict(), indent=1, ensure_ascii=False)))
         return
     told = [one.sentence if one.photo is None else f"{one.sentence} [{one.photo + 1}]" for one in showcase.sentences]
-    text = " ".join(told) or "(no sentence that these photos bear out passes tone and block)"
+    text = " ".join(told) or SILENT
     console.print(f"{showcase.place}, for {showcase.user}\n\n{text}")
     for number, (path, reason) in enumerate(zip(showcase.photos, showcase.reasons, strict=True), 1):
         console.print(f"\n[{number}] {path}\n{textwrap.indent(textwrap.fill(reason.words, console.width - 4), '    ')}")

@@ -18,6 +18,7 @@ SMALL = 144  # pixels of photos of the past
 PAST = 6  # past photos and reviews that are shown
 WORDS = 140  # letters of a review that a photo's reason shows
 MARKS = 4  # colours
+SILENT = "Nothing is said: no sentence on offer is borne out by these photos and passes tone and blocked words."
 TERMS = {
     "Relevance": "How much the reader's past speaks for a photo: what each past photo and review adds or takes, summed "
     "up. Where the default method chooses, it is the logarithm of how many times likelier the photo is the reader's "
@@ -35,7 +36,7 @@ def article(showcase: Showcase, picture: Picture, large: int, heading: str = "h2
     """The showcase; ``large`` is the size of its photos in pixels. Whatever the data says is escaped."""
     figures = "".join(_figure(showcase, number, picture, large) for number in range(len(showcase.photos)))
     note = "" if showcase.personal else '<p class="note">Not personal: nothing is known of this reader.</p>'
-    text = _text(showcase) or '<p class="note">Nothing is said: no sentence is borne out by these photos.</p>'
+    text = _text(showcase) or f'<p class="note">{SILENT}</p>'
     return (
         f'<article class="showcase" data-place="{html.escape(showcase.business_id)}" '
         f'data-reader="{html.escape(showcase.user_id)}"><{heading} class="title">{html.escape(showcase.place)} '

@@ -64,6 +64,10 @@ def test_a_sentence_and_its_photo_bear_the_same_mark(shown):
     assert not any(text.get_text() in "123" for text in gallery.same_place([shown]).sheet.texts)
 
 
+def test_where_nothing_is_told_the_row_says_so(shown, words):
+    assert "Nothing is said: no sentence" in words(gallery.same_user([replace(shown, text="")]))
+
+
 def test_a_missing_photo_is_shown_as_one(shown):
     with pytest.warns(UserWarning, match="nowhere.jpg"):
         page = gallery.same_user([replace(shown, photos=(*shown.photos[:2], Path("/nowhere.jpg")))])

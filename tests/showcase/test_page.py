@@ -5,7 +5,7 @@ import sys
 from html import escape
 
 from showcase_utils.showcase import page
-from showcase_utils.showcase.article import TERMS
+from showcase_utils.showcase.article import SILENT, TERMS
 from showcase_utils.showcase.pulls import named, sources
 
 
@@ -16,6 +16,20 @@ def test_the_page_needs_no_other_file(showcases):
     assert not re.search(r'(src|href)="(?!data:)', html)
     assert "default-src 'none'" in html
     assert "<html" not in show._repr_html_()
+
+
+def test_where_nothing_is_told_page_and_command_say_so(showcases, store, monkeypatch):
+    from typer.testing import CliRunner
+
+    from showcase_utils import cli
+
+    words = showcases.explain("user0", "place1").text.split()
+    assert SILENT in showcases.explain("user0", "place1", block=words).to_html()
+    assert SILENT not in showcases.explain("user0", "place1").to_html()
+    monkeypatch.setattr(cli, "Artifacts", lambda *_: store)
+    monkeypatch.setattr(type(showcases), "load", lambda run: showcases)
+    line = ["explain", "user0", "place1", *(part for word in words for part in ("--block", word))]
+    assert SILENT in " ".join(CliRunner().invoke(cli.app, line).output.split())
 
 
 def test_text_of_reviews_is_escaped(showcases):
