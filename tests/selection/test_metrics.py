@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from showcase_utils.config import Selection
 from showcase_utils.selection.metrics import auc, diversity, expected_f1, precision_recall_f1, sameness
+from showcase_utils.selection.rankers import Chance
 
 
 def test_one_sample_by_hand():
@@ -84,3 +86,13 @@ def test_sameness_by_hand():
     top_set, overlap = sameness([{1, 2, 3}, {3, 2, 1}, {3, 4, 5}])
     assert top_set == pytest.approx(2 / 3) and overlap == pytest.approx((1 + 1 / 5 + 1 / 5) / 3)
     assert sameness([{1}])[0] == 1 and math.isnan(sameness([{1}])[1])
+
+
+def test_chance_favours_no_photo(pools):
+    rows = pools.rows("test")
+    batch, own = pools.batch(rows), [pools.relevant[row] for row in rows]
+    values = []
+    for seed in range(100):
+        drawn = Chance(Selection(), "none", seed)(batch)
+        values.append(auc([order[there] for order, there in zip(drawn, batch.present, strict=True)], own).value)
+    assert abs(np.mean(values) - 0.5) < 4 * np.std(values) / 10 < 0.05
