@@ -9,13 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
-from transformers import (
-    LogitsProcessor,
-    LogitsProcessorList,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-    TopPLogitsWarper,
-)
+from transformers import LogitsProcessor, PreTrainedModel, PreTrainedTokenizerBase
 
 from showcase_utils.devices import resolve_device
 from showcase_utils.generation.dataset import ShowcaseDataset, collate
@@ -74,27 +68,31 @@ def write_texts(
     return [text.strip() for text in tokenizer.batch_decode(generated, skip_special_tokens=True)]
 
 
-def sampling(top_p: float, seeds: Sequence[Any]) -> LogitsProcessorList:
-    """The ``logits_processor`` for nucleus sampling, every row from its own seed; greedy for a seed of ``None``."""
-    return LogitsProcessorList([TopPLogitsWarper(top_p), OwnNoise(seeds)])
+class NucleusSampling(LogitsProcessor):
+    """Makes greedy search sample from the nucleus, each row from a stream of its own, whatever else is in the batch.
 
-
-class OwnNoise(LogitsProcessor):
-    """Makes greedy search sample, each row from a stream of its own, whatever else stands in the batch.
-
-    The argmax of logits with Gumbel noise is a sample of their softmax (Gumbel-max; Maddison et al. 2014). ``seeds``
-    has one entry per row, as ``numpy.random.default_rng`` takes it, or ``None`` for a row without noise.
+    ``seeds`` has one entry per row, as ``numpy.random.default_rng`` takes it, or ``None`` for a row that stays greedy.
+    The nucleus holds the likeliest tokens, the last of which brings their mass to ``top_p`` (Holtzman et al. 2020). A
+    token is drawn from all, by the argmax of logits with Gumbel noise (Maddison et al. 2014), until it is one of them:
+    which needs no order of the vocabulary, and 1 / ``top_p`` draws at most in the mean.
     """
 
-    def __init__(self, seeds: Sequence[Any]) -> None:
-        self._streams = [None if seed is None else np.random.default_rng(seed) for seed in seeds]
+    def __init__(self, top_p: float, seeds: Sequence[Any]) -> None:
+        self.top_p = top_p
+        self._streams = {row: np.random.default_rng(seed) for row, seed in enumerate(seeds) if seed is not None}
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        waits = np.ones(scores.shape, np.float32)
-        for row, stream in zip(waits, self._streams, strict=True):
-            if stream is not None:
-                stream.standard_exponential(dtype=np.float32, out=row)
-        return scores - torch.from_numpy(waits).log().to(scores)
+        chosen = scores.argmax(dim=-1, keepdim=True)
+        rows = list(self._streams)
+        while rows:
+            logits = scores[rows]
+            waits = np.stack([self._streams[row].standard_exponential(logits.shape[-1], np.float32) for row in rows])
+            drawn = (logits - torch.from_numpy(waits).log().to(logits)).argmax(dim=-1, keepdim=True)
+            likelier = logits > logits.gather(-1, drawn)
+            within = (logits.softmax(dim=-1) * likelier).sum(dim=-1) < self.top_p
+            chosen[rows] = torch.where(within[:, None], drawn, chosen[rows])
+            rows = [row for row, found in zip(rows, within.tolist(), strict=True) if not found]
+        return torch.full_like(scores, -torch.inf).scatter(-1, chosen, 0.0)
 
 
 def model_inputs(samples: list[dict[str, Any]], device: torch.device) -> dict[str, Tensor]:

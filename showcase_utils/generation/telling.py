@@ -239,7 +239,9 @@ class Teller:
         """Adds what the generator writes beside all photos, and with ``each_photo`` beside some or every one alone."""
         if self.generator is None:
             return
-        from showcase_utils.generation.decoding import sampling, write_texts
+        from transformers import LogitsProcessorList
+
+        from showcase_utils.generation.decoding import NucleusSampling, write_texts
 
         samples: list[dict[str, Any]] = []
         drafts: list[tuple[int, int, str]] = []  # number of the request, photo, writer
@@ -261,7 +263,8 @@ class Teller:
             part = order[start : start + BATCH]
             strategy: dict[str, Any] = {"num_beams": 4} if "beam" in writers else {}
             if "sample" in writers:
-                strategy = {"logits_processor": sampling(self.settings.top_p, [seeds[row] for row in part])}
+                own = NucleusSampling(self.settings.top_p, [seeds[row] for row in part])
+                strategy = {"logits_processor": LogitsProcessorList([own])}
             texts = write_texts(*self.generator, [samples[row] for row in part], **strategy)
             written |= dict(zip(part, texts, strict=True))
         by_writer = sorted(order, key=lambda row: writers.index(drafts[row][2]))

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from transformers import TopPLogitsWarper
 
-from showcase_utils.generation.decoding import generate_texts, model_inputs, sampling
+from showcase_utils.generation.decoding import NucleusSampling, generate_texts, model_inputs
 
 
 @pytest.mark.slow
@@ -79,12 +80,23 @@ def test_rows_sample_the_nucleus_each_from_its_own_stream():
     rows = 4000
 
     def drawn(seeds):
-        scores = shares.log().repeat(len(seeds), 1)
-        for processor in sampling(0.9, seeds):
-            scores = processor(torch.zeros(len(seeds), 1, dtype=torch.long), scores)
-        return scores.argmax(1).numpy()
+        none_yet = torch.zeros(len(seeds), 0, dtype=torch.long)
+        return NucleusSampling(0.9, seeds)(none_yet, shares.log().repeat(len(seeds), 1)).argmax(1).numpy()
 
     found = drawn([(7, row) for row in range(rows)])
     expected = np.array([0.5, 0.3, 0.15, 0.0]) / 0.95  # the last one is outside
     assert np.bincount(found, minlength=4) / rows == pytest.approx(expected, abs=4 * np.sqrt(0.25 / rows))
     assert drawn([(7, 3), None, (7, 5)]).tolist() == [found[3], 0, found[5]]  # greedy in between
+
+
+@pytest.mark.parametrize("top_p", [0.05, 0.5, 0.9, 1.0])
+def test_the_nucleus_is_that_of_transformers(top_p):
+    scores = 3 * torch.randn(3, 50, generator=torch.Generator().manual_seed(0))
+    none_yet = torch.zeros(3, 0, dtype=torch.long)
+    inside = TopPLogitsWarper(top_p)(none_yet, scores).isfinite()
+    drawn = torch.zeros_like(inside)
+    for seed in range(600):
+        drawn[range(3), NucleusSampling(top_p, [seed, seed, seed])(none_yet, scores).argmax(dim=1)] = True
+    assert not (drawn & ~inside).any()
+    likely = inside & (scores.softmax(dim=1) > 0.02)  # of which 600 draws miss one in 200,000 times
+    assert (drawn & likely).sum() == likely.sum()
