@@ -263,8 +263,8 @@ def explain(
         lines = history.read_text(encoding="utf-8").splitlines() if history else []
     except UnicodeDecodeError as error:
         _fail(f"--history {history}: not a text in UTF-8 ({error.reason} at byte {error.start})")
-    if html and not html.parent.is_dir():
-        _fail(f"--html {html}: there is no folder {html.parent}")
+    if html:
+        _refuse_output(html)
     own = Profile(texts=lines, photos=Place(photos).files() if photos else ())
     place = Place(candidates, name or candidates.resolve().name) if candidates else ids["BUSINESS"]
     showcase = Showcases.load(store).explain(
@@ -350,6 +350,7 @@ def gallery(
     artifacts: Root = "",
 ) -> None:
     """Write a page of showcases of the test users, with filters by place and reader: one file, no requests."""
+    _refuse_output(out)
     store = Artifacts(load_settings(profile, overrides or []), artifacts)
     store.path("texts")
     from showcase_utils.showcase import Showcases, page
@@ -788,6 +789,14 @@ class _Running:
 
     def progress(self, line: str) -> None:
         self.status.update(console.render_str(f"{self.where} · {line}" if line else self.where))
+
+
+def _refuse_output(path: Path) -> None:
+    """Ends, before anything long is begun, for a file that could not be written."""
+    if path.is_dir():
+        _fail(f"{path} is a folder: give the name of a file to write")
+    if not path.parent.is_dir():
+        _fail(f"{path}: there is no folder {path.parent}")
 
 
 def _here(model: str) -> str:

@@ -203,3 +203,11 @@ def test_a_reader_that_has_seen_enough_hears_no_complaint(tmp_path):
     command = f"'{sys.executable}' -m showcase_utils.cli status --profile smoke --artifacts '{tmp_path}' | true"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("line", [["explain", "a", "b", "--html"], ["gallery"]])
+def test_a_page_that_could_not_be_written_is_refused_before_anything_is_loaded(invoke, tmp_path, line, monkeypatch):
+    monkeypatch.setattr("showcase_utils.artifacts.Artifacts.path", lambda self, stage: tmp_path)
+    for path, words in ((tmp_path, "is a folder: give the name of a file"), (tmp_path / "no" / "a.html", "no folder")):
+        result = invoke(*line, str(path))
+        assert result.exit_code == 1 and words in " ".join(result.stderr.split()), result.output

@@ -24,9 +24,8 @@ def candidates(somewhere: Somewhere, options: Options) -> list[Item]:
     known = {item.id for item in somewhere.photos} | {Path(item.id).name for item in somewhere.photos}
     for name in (*options.pin, *options.leave_out):
         if str(name) not in known:
-            raise KeyError(
-                f"photo {name} is none of {somewhere.name}'s {len(somewhere.photos)}{_meant(name, somewhere)}"
-            )
+            number = len(somewhere.photos)
+            raise KeyError(f"photo {name} is none of the {number} of {somewhere.name}{_meant(name, somewhere)}")
     pool = [item for item in somewhere.photos if not is_named(item, options.leave_out)]
     if not pool:
         raise ValueError(f"{somewhere.name}: no photo is left to choose from")
@@ -54,7 +53,9 @@ def _meant(name: str | Path, somewhere: Somewhere) -> str:
         return hint
     told = [file for file, item in files.items() if words & _stems(item.text)]
     if told:
-        return f"; ids or names of files are wanted: that word is in the caption of {' and '.join(told[:2])}"
+        return (
+            f"; ids or names of files are wanted, as of photos with that word in their caption: {', '.join(told[:2])}"
+        )
     return f"; ids or names of files are wanted, like {next(iter(files))}"
 
 

@@ -99,7 +99,7 @@ def test_pinned_left_out_and_twins(showcases, folder, tmp_path):
     twice = Place([folder / "photo0.png", folder / "photo0.png"])
     assert len(showcases.explain("user0", twice, k=2).photos) == 1
     assert len(showcases.explain("user0", twice, k=2, drop_duplicates=False).photos) == 2
-    with pytest.raises(KeyError, match="photo nope.png is none of this place's 6; .* wanted, like photo0.png"):
+    with pytest.raises(KeyError, match="photo nope.png is none of the 6 of this place; .* wanted, like photo0.png"):
         showcases.explain("user0", place, pin=["nope.png"])
 
 
@@ -110,7 +110,7 @@ def test_pinned_left_out_and_twins(showcases, folder, tmp_path):
         ("Grilled", r"did you mean grilling-outside.png\?"),
         ("foto1.png", r"did you mean photo1.png\?"),
         ("photo1", r"did you mean photo1.png\?"),
-        ("taco", "that word is in the caption of photo1.png"),
+        ("taco", "with that word in their caption: photo1.png"),
     ],
 )
 def test_a_photo_that_is_none_is_answered_with_those_that_may_be_meant(name, words):
