@@ -258,7 +258,8 @@ class Artifacts:
         """
         status = self.statuses(stage)[stage]
         if status.state not in {FRESH, OTHER_CODE}:
-            raise StaleStage(f"stage '{stage}' is {status.state} ({status.why}): only what other code made is accepted")
+            why = f" ({status.why})" if status.why else ""
+            raise StaleStage(f"stage '{stage}' is {status.state}{why}: only what other code made is accepted")
         path = self.folder / stage / MANIFEST
         write_json(path, status.manifest | {"recipe": status.recipe, "fingerprint": digest(status.recipe)})
 

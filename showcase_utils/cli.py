@@ -514,6 +514,8 @@ def judge(
     """
     store = Artifacts(load_settings(profile, overrides or []), artifacts)
     stage = store.path("texts")
+    import httpx
+
     from showcase_utils.claims.judge import PROMPTS, judge_sheet
     from showcase_utils.claims.judges import EndpointJudge, LocalJudge
     from showcase_utils.data.frames import load_images, load_reviews
@@ -521,11 +523,15 @@ def judge(
     texts = load_reviews(stage / "texts.parquet")
     shown = set(texts["image_ids"].explode().dropna())
     paths = load_images(store, ["image_id", "path"], shown).drop_duplicates("image_id").set_index("image_id")
+    if not endpoint and model.startswith(("/", ".", "~")) and not Path(model).expanduser().is_dir():
+        _fail(f"--model {model}: there is no such folder")
     rater = EndpointJudge(endpoint, model) if endpoint else LocalJudge(_here(model), store.settings.device)
     out = to or key.with_name(f"{key.name.removesuffix('.key.json')}.{Path(model).name}.json")
-    cost = judge_sheet(
-        key, out, texts, paths["path"], rater, store.folder / "judged", prompts or PROMPTS, console.is_terminal
-    )
+    asked = prompts or PROMPTS
+    try:
+        cost = judge_sheet(key, out, texts, paths["path"], rater, store.folder / "judged", asked, console.is_terminal)
+    except httpx.HTTPError as error:
+        _fail(f"--endpoint {endpoint}: {error}; what was answered before is kept, the same command goes on")
     console.print(
         f"{cost.model}: {cost.asked} questions, {cost.from_cache} of them asked before, {cost.unanswered} without an "
         f"answer; {cost.tokens:,} tokens, {cost.seconds:.1f} s"
@@ -634,6 +640,8 @@ def import_(
     console.print(f"rejected rows  {to / 'rejects.csv'}")
     for note in report.notes:
         console.print(note)
+    if not report.accepted.total():
+        _fail("no row was accepted: the reasons stand above")
     if report.profile:
         console.print(f"next  showcase check --profile {report.profile}")
 

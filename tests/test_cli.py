@@ -125,7 +125,7 @@ def test_version(invoke):
 def test_accept_refuses_what_was_never_made(invoke):
     result = invoke("accept", "selection", "--profile", "smoke")
     assert result.exit_code == 1
-    assert "stage 'selection' is missing" in result.stderr
+    assert "stage 'selection' is missing: only what other code made is accepted" in " ".join(result.stderr.split())
 
 
 def test_status_imports_no_torch(tmp_path):

@@ -55,7 +55,7 @@ def _as_csv(path: Path, copy: Path) -> None:
         raise ValueError(f"{path}: this is the page; answers are the file that its button `save` gives")
     if content.lstrip()[:1] not in (b"[", b"{"):
         copy.write_bytes(content)
-        read_annotations(copy)  # here, where its own name can be told
+        read_annotations(path)  # here, where its own name can be told
         return
     try:
         rows = json.loads(content)

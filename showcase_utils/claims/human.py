@@ -58,7 +58,10 @@ def write_sheet(
     path = Path(path)
     key = path.with_suffix(".key.json")
     if there := [str(file) for file in (path, key) if file.exists()]:
-        raise ValueError(f"{' and '.join(there)} is there already, and answers may belong to it: choose another name")
+        are = "is" if len(there) == 1 else "are"
+        raise ValueError(
+            f"{' and '.join(there)} {are} there already, and answers may belong to it: choose another name"
+        )
     if not path.parent.is_dir():
         raise ValueError(f"{path.parent} is no folder to write a sheet into")
     runs = _first_runs(texts, systems, design)

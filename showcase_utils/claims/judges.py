@@ -133,12 +133,14 @@ class EndpointJudge:
     """A model behind an address, ``https://…/v1``; ``$OPENAI_API_KEY`` is sent where it is set, and written nowhere.
 
     It is asked at temperature 0; the first choice that its answer names counts. A busy or broken connection is tried
-    again; after that ``httpx.HTTPError`` is raised.
+    again; after that ``httpx.HTTPError`` is raised. ``ValueError`` for what is no address, and for another reply.
     """
 
     sees = True
 
     def __init__(self, address: str, model: str, max_tokens: int = 16, timeout: float = 120.0) -> None:
+        if httpx.URL(address).scheme not in ("http", "https"):
+            raise ValueError(f"endpoint '{address}': give the whole address, as in http://localhost:8000/v1")
         self.name, self.max_tokens = model, max_tokens
         self.url = f"{address.rstrip('/')}/chat/completions"
         key = os.environ.get(KEY)
@@ -158,7 +160,10 @@ class EndpointJudge:
             "max_tokens": self.max_tokens,
         }
         reply = self._post(body)
-        said = reply["choices"][0]["message"].get("content") or ""
+        try:
+            said = reply["choices"][0]["message"].get("content") or ""
+        except (KeyError, IndexError, TypeError, AttributeError):
+            raise ValueError(f"{self.url}: its reply is none of chat completions: {str(reply)[:200]}") from None
         tokens = int((reply.get("usage") or {}).get("total_tokens", 0))
         return Answer(first_choice(said, question.choices), tokens, time.perf_counter() - start)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -70,6 +71,8 @@ def import_tables(
     anything is written, if a file is not what it is said to be.
     """
     mapping = mapping or {}
+    if not 1 < best < math.inf:
+        raise ValueError(f"--best-rating {best:g}: the best rating that there is, more than 1")
     if backbones not in START:
         raise ValueError(f"--backbones {backbones}: choose from {', '.join(START)}")
     to, images = Path(to), None if images is None else Path(images)
@@ -151,6 +154,7 @@ class _Run:
         self.photos, self.places, self.report = Photos(files), Places(), Report()
         self.names: dict[str, dict[str, str]] = {"businesses": {}, "users": {}}
         self.seen: set[int] = set()
+        self.absent = "in the folder of --images" if len(files) else "an address, and no --images names their folder"
         self.kept: dict[str, set[str]] = {"businesses": set(), "users": set()}
         self.by_key: defaultdict[tuple[str, ...], list[tuple[Row, str]]] = defaultdict(list)
         reviews = [layout for _, _, layout in tables if layout.role == REVIEW]
@@ -176,7 +180,7 @@ class _Run:
             key = tuple(identity(row.values.get(layout.columns[name])) or "" for name in _key_columns(layout))
             business = identity(row.values.get(layout.columns.get("business", "")))
             if not found:
-                self._reject(row, "its photo is not in the folder of --images")
+                self._reject(row, f"its photo is not {self.absent}")
             elif key and all(key):
                 self.by_key[key].append((row, found[0]))
             elif not key and business:
@@ -232,7 +236,7 @@ class _Run:
         before = self.photos.not_found
         pics, paths = self.photos.entries([*names, *(path for _, path in joined)])
         if not pics and self.photos.not_found > before:
-            raise Rejected("none of its photos is in the folder of --images")
+            raise Rejected(f"none of its photos is {self.absent}")
         made = published_row(row, layout, pics)
         self._refuse_twice(made)
         self.writer.review(made)

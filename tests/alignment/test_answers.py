@@ -32,7 +32,7 @@ def test_answers_of_several_people_become_one_csv(tmp_path):
         ("page.html", "<!doctype html>", "this is the page"),
         ("a.json", '{"x": 1}', "no answers: a JSON list"),
         ("a.json", "[1, 2]", "no answers: a JSON list"),
-        ("a.csv", "a,b\n1,2\n", "no column review_id"),
+        ("a.csv", "a,b\n1,2\n", "^a.csv: no column review_id"),
         ("a.csv", "", "no column review_id"),
     ],
 )

@@ -185,7 +185,7 @@ def _question(key):
 def test_a_sheet_or_key_that_is_there_is_not_overwritten(tmp_path, texts, photos):
     key = write_sheet(tmp_path / "s.html", texts, photos, samples=2, seed=0)
     before = key.read_bytes()
-    with pytest.raises(ValueError, match="is there already"):
+    with pytest.raises(ValueError, match="s.html and .*s.key.json are there already"):
         write_sheet(tmp_path / "s.html", texts, photos, samples=2, seed=1)
     (tmp_path / "s.html").unlink()  # it has been sent to a rater; the key is what must stay
     with pytest.raises(ValueError, match="s.key.json is there already"):

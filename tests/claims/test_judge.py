@@ -3,6 +3,7 @@
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import SimpleNamespace
 
 import httpx
 import numpy as np
@@ -10,12 +11,15 @@ import pandas as pd
 import pytest
 import torch
 from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel
+from typer.testing import CliRunner
 
-from showcase_utils.claims import judges
+from showcase_utils import cli
+from showcase_utils.claims import judge, judges
 from showcase_utils.claims.human import preferences, read_answers, write_sheet
 from showcase_utils.claims.judge import judge_sheet
 from showcase_utils.claims.judges import EndpointJudge, LocalJudge, Question, first_choice
 from showcase_utils.claims.raters import agreement_of_judges, agreement_with_truth, rating_tables
+from showcase_utils.data import frames
 from tests.claims.test_human import answer, photos, texts
 from tests.generation.vlms import save_llava
 
@@ -123,6 +127,34 @@ def test_a_busy_server_is_asked_again_and_a_refusal_is_an_error(address, monkeyp
     with pytest.raises(httpx.HTTPStatusError):
         EndpointJudge(address, "m").ask(question)
     monkeypatch.setattr(Server, "busy", 0)
+
+
+def test_what_is_no_endpoint_is_a_sentence(address, monkeypatch):
+    with pytest.raises(ValueError, match="endpoint 'localhost:8000/v1': give the whole address"):
+        EndpointJudge("localhost:8000/v1", "m")
+    monkeypatch.setattr(EndpointJudge, "_post", lambda self, body: {"error": "no such model"})
+    with pytest.raises(ValueError, match="its reply is none of chat completions: .*no such model"):
+        EndpointJudge(address, "m").ask(Question("the tacos", (), ("1", "2")))
+
+
+def test_the_command_says_what_came_of_the_model(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise httpx.ConnectError("Connection refused")
+
+    store = SimpleNamespace(path=lambda stage: tmp_path, folder=tmp_path, settings=SimpleNamespace(device="cpu"))
+    monkeypatch.setattr(cli, "Artifacts", lambda *_: store)
+    monkeypatch.setattr(frames, "load_reviews", lambda path: pd.DataFrame({"image_ids": [["a"]]}))
+    monkeypatch.setattr(frames, "load_images", lambda *_: pd.DataFrame({"image_id": ["a"], "path": ["a.jpg"]}))
+    monkeypatch.setattr(judge, "judge_sheet", refuse)
+    for more, words in (
+        (
+            ["--model", "m", "--endpoint", "http://127.0.0.1:1/v1"],
+            "--endpoint http://127.0.0.1:1/v1: Connection refused",
+        ),
+        (["--model", str(tmp_path / "none")], "there is no such folder"),
+    ):
+        result = CliRunner().invoke(cli.app, ["judge", str(tmp_path / "x.key.json"), *more])
+        assert result.exit_code == 1 and words in " ".join(result.stderr.split()), result.output
 
 
 def test_texts_that_are_not_the_sheets_are_refused(judged, address, texts, photos, tmp_path):

@@ -325,6 +325,16 @@ def test_the_command_prints_rows_photos_and_what_comes_next(shelf):
         assert next(csv.DictReader(file))["raw"] == "x,kew,0,Roses everywhere.,a.jpg"
 
 
+def test_an_import_of_nothing_is_no_success(shelf):
+    path = shelf.csv("r.csv", [review()])
+    maps = [part for name, column in MAP.items() for part in ("--map", f"{name}={column}")]
+    done = CliRunner().invoke(app, ["import", "csv", str(path), "--to", str(shelf.to), *maps])
+    assert done.exit_code == 1 and "no row was accepted" in done.stderr
+    assert "none of its photos is an address, and no --images names their folder" in done.stdout
+    with pytest.raises(ValueError, match="--best-rating 0: the best rating that there is, more than 1"):
+        shelf.bring("csv", path, mapping=MAP, best=0.0)
+
+
 def test_an_error_is_a_sentence(shelf):
     done = CliRunner().invoke(app, ["import", "csv", str(shelf.folder / "no.csv"), "--to", str(shelf.to)])
     assert done.exit_code == 1 and "no such file" in done.stderr and not shelf.to.exists()
