@@ -4,6 +4,7 @@ What the committed notebooks show is not executed again here, which would train 
 says whether the present code and settings would write them (`showcase_utils.published`).
 """
 
+import ast
 import json
 import subprocess
 import sys
@@ -46,14 +47,27 @@ def test_nothing_is_printed_to_stderr(executed, name):
         assert not said, (cell["source"], said)
 
 
+def marked_cells(notebook):
+    """The cells that are compared, and of the others those that give a name which one behind them reads."""
+    kept, read = [], set()
+    for cell in reversed([cell for cell in notebook["cells"] if cell["cell_type"] == "code"]):
+        nodes = list(ast.walk(ast.parse("".join(cell["source"]))))
+        names = [node for node in nodes if isinstance(node, ast.Name)]
+        imports = [name for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for name in node.names]
+        given = {name.id for name in names if isinstance(name.ctx, ast.Store)}
+        given |= {(name.asname or name.name).split(".")[0] for name in imports}
+        if MARK in cell["metadata"].get("tags", []) or given & read:
+            kept.append(cell)
+            read |= {name.id for name in names if isinstance(name.ctx, ast.Load)}
+    return kept[::-1]
+
+
 def test_marked_cells_print_the_same_again(executed, tmp_path):
-    """All in one kernel, whose imports take longer than the cells, and none behind a notebook's last marked cell."""
+    """All in one kernel, whose imports take longer than the cells, and without drawing the figures again."""
     cells = []
     for name, done in executed.items():
         notebook = read_notebook(done.path)
-        marked = [MARK in cell["metadata"].get("tags", []) for cell in notebook["cells"]]
-        last = len(marked) - marked[::-1].index(True)
-        cells += [cell | {"id": f"{name}-{cell['id']}"} for cell in notebook["cells"][:last]]
+        cells += [cell | {"id": f"{name}-{cell['id']}"} for cell in marked_cells(notebook)]
     path = tmp_path / "all.ipynb"
     path.write_text(json.dumps(notebook | {"cells": cells}), encoding="utf-8")
     nbval = [sys.executable, "-m", "pytest", "-p", "nbval", "--nbval-lax", "--nbval-cell-timeout=600"]
