@@ -6,6 +6,7 @@ BIN     := $(VENV)/bin
 STAMP   := $(VENV)/.made-from-lock
 PYTEST   = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 export HF_HUB_OFFLINE ?= 1
+unexport PYTHONDONTWRITEBYTECODE # which many containers set: each of some hundred processes would compile all anew
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check test test-all lint types unit nbval faults lab notebooks docs lock clean
