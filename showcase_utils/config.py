@@ -239,8 +239,8 @@ class Telling(Section):
         min_length=1,
         description="who offers sentences; retrieval quotes reviews of like photos",
     )
-    each_photo: bool = Field(True, description="the generator also writes beside every photo alone")
-    samples: Positive = Field(2, description="texts that are sampled per set of photos")
+    each_photo: bool = Field(True, description="the generator writes beside every photo alone, not beside all together")
+    samples: Positive = Field(3, description="texts that are sampled per photo, or set of photos")
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
     quotes_first: bool = Field(True, description="the generator is asked only where quotes leave a photo unsaid")
     quotes: Positive = Field(8, description="sentences that are quoted per photo")

@@ -139,12 +139,13 @@ class Teller:
     def tell(self, requests: Sequence[Request], seed: int = 0) -> list[list[Told]]:
         """The sentences of each showcase, in the order of its photos; none where nothing is borne out.
 
-        With ``quotes_first`` the generator is asked only where quotes leave a photo without a sentence, which is seldom
-        and spares most of the time; of photos alone it then writes for such ones only. What is sampled depends on the
+        With ``quotes_first`` the generator is asked only where quotes leave a photo without a sentence, which spares
+        most of the time; with ``each_photo`` it then writes of such photos only. What is sampled depends on the
         request and ``seed`` alone, not on what is asked together with it.
         """
         if not self.settings.quotes_first or "retrieval" not in self.settings.writers:
-            return [self.choose(pool, self.settings) for pool in self.offer(requests, seed)]
+            every = [range(len(request.photos)) for request in requests]
+            return [self.choose(pool, self.settings) for pool in self.offer(requests, seed, alone=every)]
         told = [self.choose(pool, self.settings) for pool in self.offer(requests, seed, ("retrieval",))]
         silent = [
             set(range(len(request.photos))) - {one.photo for one in found}
@@ -167,8 +168,8 @@ class Teller:
     ) -> list[Pool]:
         """All that the writers of the settings offer, or some of them, judged.
 
-        ``alone`` are those photos of each request beside which alone the generator writes with ``each_photo``; all of
-        them by default.
+        ``alone`` are the photos of each request beside which the generator writes with ``each_photo``. By default it
+        writes beside each, and beside all together too, so that `choose` can be asked for either.
         """
         asked = [writer for writer in self.settings.writers if not writers or writer in writers]
         offered: list[list[Candidate]] = [[] for _ in requests]
@@ -236,7 +237,7 @@ class Teller:
         seed: int,
         alone: Sequence[Collection[int]] | None,
     ) -> None:
-        """Adds what the generator writes beside all photos, and with ``each_photo`` beside some or every one alone."""
+        """Adds what the generator writes beside some photos or every one, or beside all together; see `offer`."""
         if self.generator is None:
             return
         from transformers import LogitsProcessorList
@@ -248,10 +249,10 @@ class Teller:
         seeds: list[tuple[int, ...] | None] = []
         for writer in writers:
             for number, request in enumerate(requests):
-                sets = {ALL: request.photos}
-                if self.settings.each_photo and len(request.photos) > 1:
-                    wanted = range(len(request.photos)) if alone is None else sorted(alone[number])
-                    sets |= {photo: request.photos[photo : photo + 1] for photo in wanted}
+                wanted = range(len(request.photos)) if alone is None else sorted(alone[number])
+                sets = {photo: request.photos[photo : photo + 1] for photo in wanted if self.settings.each_photo}
+                if alone is None or not self.settings.each_photo:
+                    sets[ALL] = request.photos
                 for about, photos in sets.items():
                     for copy in range(self.settings.samples if writer == "sample" else 1):
                         samples.append({"images": photos, "history": request.history, "labels": []})
@@ -299,8 +300,8 @@ def _words(text: str) -> frozenset[str]:
 
 def _asked(candidate: Candidate, settings: Telling) -> bool:
     """Whether the settings ask for such a candidate; quotes are always about one photo."""
-    alone = candidate.about == ALL or candidate.writer == "retrieval" or settings.each_photo
-    return candidate.writer in settings.writers and alone
+    asked = candidate.writer == "retrieval" or (candidate.about != ALL) == settings.each_photo
+    return candidate.writer in settings.writers and asked
 
 
 def _nearness(pool: Pool, allowed: Sequence[Candidate]) -> Floats:

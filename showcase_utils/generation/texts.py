@@ -42,11 +42,11 @@ TEXTS, TOLD = "texts.parquet", "told.parquet"
 # Each step takes over more of the section ``telling``: title, keys.
 LADDER: dict[str, tuple[str, tuple[str, ...]]] = {
     "told_supported": ("Several drafts, what Φ supports", ("system", "samples", "top_p", "support", "same", "repeats")),
-    "told_each_photo": ("… also beside each photo alone", ("each_photo",)),
+    "told_each_photo": ("… beside each photo alone", ("each_photo",)),
     "told_agreed": ("… what the drafts agree on", ("agreement",)),
     "told_retrieved": ("… and quotes of training reviews", ("writers", "quotes_first", "quotes", "stars", "nearness")),
     "told_sure": ("… but no near misses", ("sure",)),
-    "told_kind": ("… kind ones, of nobody's company", ("tone", "company")),
+    "told_kind": ("… kind ones, nothing of their writers' own", ("tone", "company")),
     "told_manner": ("… in the user's manner", ("manner", "variety")),
 }
 PLAIN = {

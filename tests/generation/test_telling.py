@@ -14,7 +14,9 @@ from showcase_utils.generation.tone import Tone, speaks_of_its_writer
 from tests.generation.conftest import DIM, Store
 
 EVEN = Tone(pd.DataFrame({"phrase": [""], "weight": [1.0]}))
-PLAIN = Telling(quotes_first=False, sure=False, nearness=0.0, agreement=0.0, tone=0.0, manner=0.0, variety=0.0)
+PLAIN = Telling(
+    quotes_first=False, each_photo=False, sure=False, nearness=0.0, agreement=0.0, tone=0.0, manner=0.0, variety=0.0
+)
 
 
 class Cosine:
@@ -87,7 +89,9 @@ def test_agreement_prefers_what_many_say_beside_the_photo():
     pool = _pool([[0.8, 0.7, 0.6]], rows=rows)
     assert _chosen(pool) == [("0", 0)] and _chosen(pool, agreement=2.0) == [("1", 0)]
     elsewhere = _pool([[0.8, 0.7, 0.6], [0.0, 0.0, 0.0]], about=[0, 0, 1], rows=rows)
-    assert _chosen(elsewhere, agreement=2.0) == [("0", 0)]  # what is said of another photo has no say here
+    assert _chosen(elsewhere, agreement=2.0, each_photo=True) == [
+        ("0", 0)
+    ]  # what is said of another photo has no say here
 
 
 def test_a_quote_counts_the_more_the_liker_its_own_photo_is():
@@ -105,15 +109,15 @@ def test_near_misses_go_unsaid():
     quoted = dataclasses.replace(pool, candidates=near)
     teller = _teller()
     teller.bounds = Bounds(cosine=0.5, nearness=0.6)
-    sure = PLAIN.model_copy(update={"sure": True})
+    sure = PLAIN.model_copy(update={"sure": True, "each_photo": True})
     assert [(one.sentence[9], one.photo) for one in teller.choose(quoted, sure)] == [("1", 0)]
     assert [(one.sentence[9], one.photo) for one in teller.choose(pool, sure)] == [("1", 0), ("2", 1)]  # drafted there
     assert _chosen(quoted) == [("0", 0), ("2", 1)]
 
 
-def test_a_quote_is_told_only_of_a_photo_that_it_was_offered_for():
-    quote = _pool([[0.6], [0.9]], about=[0])
-    assert _chosen(quote) == [("0", 1)] and _chosen(quote, sure=True) == [("0", 0)]
+def test_what_was_written_of_one_photo_may_be_told_of_another_unless_it_has_to_be_sure():
+    draft = _pool([[0.6], [0.9]], about=[0])
+    assert _chosen(draft, each_photo=True) == [("0", 1)] and _chosen(draft, each_photo=True, sure=True) == [("0", 0)]
 
 
 def test_with_quotes_first_the_generator_speaks_only_where_they_are_silent():
@@ -181,7 +185,7 @@ def test_chance_is_the_users_own_and_decides_between_equals():
 
 def test_writers_that_are_not_asked_have_no_say():
     pool = _pool([[0.9, 0.8]], about=[0, ALL])
-    assert _chosen(pool, each_photo=False) == [("1", 0)]
+    assert _chosen(pool, each_photo=False) == [("1", 0)] and _chosen(pool, each_photo=True) == [("0", 0)]
     assert _chosen(pool, writers=("retrieval",)) == []
 
 
@@ -201,17 +205,13 @@ def test_generated_sentences_are_of_their_sets_of_photos_and_seeded(trained):
     model, tokenizer, corpus = trained
     dataset = corpus.dataset("test", "true")
     requests = [Request(dataset.photos[index], dataset.history[index]) for index in (0, 1, 2)]
-    teller = _teller((model, tokenizer), writers=("greedy", "sample"), samples=2)
+    teller = _teller((model, tokenizer), writers=("greedy", "sample"), samples=2, each_photo=True)
     before = torch.get_rng_state()
     pools, other = teller.offer(requests, 1), teller.offer(requests, 2)
     alone = [teller.offer([request], 1)[0] for request in requests]
     assert torch.equal(torch.get_rng_state(), before)
     for request, pool in zip(requests, pools, strict=True):
-        several = len(request.photos) > 1
-        assert {candidate.about for candidate in pool.candidates} == {
-            ALL,
-            *range(len(request.photos) if several else 0),
-        }
+        assert {candidate.about for candidate in pool.candidates} == {ALL, *range(len(request.photos))}
         assert pool.support.shape == (len(request.photos), len(pool.texts))
         greedy = [c.text for c in pool.candidates if c.writer == "greedy" and c.about == ALL]
         inputs = {"images": torch.tensor(request.photos)[None], "history": torch.tensor(request.history)[None]}
@@ -219,3 +219,6 @@ def test_generated_sentences_are_of_their_sets_of_photos_and_seeded(trained):
         assert " ".join(greedy) == written
     assert [pool.candidates for pool in pools] == [pool.candidates for pool in alone]  # whoever else asks
     assert [pool.candidates for pool in pools] != [pool.candidates for pool in other]
+    some = teller.offer(requests[:1], 1, alone=[[0]])[0]
+    assert {candidate.about for candidate in some.candidates} == {0}
+    assert some.candidates == [candidate for candidate in pools[0].candidates if candidate.about == 0]
