@@ -282,9 +282,10 @@ class Artifacts:
             if status.state == OTHER_CODE:
                 advice += f", or keep it with `showcase accept {name} --profile {self.settings.source}`"
             needed = "" if name == stage else f", which '{stage}' needs,"
+            why = status.why if self.folder.is_dir() else f"there is no folder {self.folder}"
             raise StaleStage(
                 f"stage '{name}'{needed} of profile '{self.settings.profile}' is {status.state}"
-                f"{f' ({status.why})' if status.why else ''}: run notebook {STAGES[name].notebook} first, or {advice}"
+                f"{f' ({why})' if why else ''}: run notebook {STAGES[name].notebook} first, or {advice}"
             )
         return statuses[stage]
 

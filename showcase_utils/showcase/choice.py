@@ -17,7 +17,8 @@ from showcase_utils.showcase.options import Options
 def candidates(somewhere: Somewhere, options: Options) -> list[Item]:
     """The photos that may be chosen; of copies of a photo the first, or the one that is pinned.
 
-    Raises ``KeyError`` for a photo to pin or to leave out that the place has not, ``ValueError`` if none is left.
+    Raises ``KeyError`` for a photo to pin or to leave out that the place has not, ``ValueError`` for one that is to be
+    both, or if none is left.
     """
     if not options.pin and not options.leave_out:
         return somewhere.distinct if options.drop_duplicates else list(somewhere.photos)
@@ -26,6 +27,9 @@ def candidates(somewhere: Somewhere, options: Options) -> list[Item]:
         if str(name) not in known:
             number = len(somewhere.photos)
             raise KeyError(f"photo {name} is none of the {number} of {somewhere.name}{_meant(name, somewhere)}")
+    for item in somewhere.photos:
+        if is_named(item, options.pin) and is_named(item, options.leave_out):
+            raise ValueError(f"photo {Path(item.id).name} is both in pin and in leave_out")
     pool = [item for item in somewhere.photos if not is_named(item, options.leave_out)]
     if not pool:
         raise ValueError(f"{somewhere.name}: no photo is left to choose from")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from showcase_utils.artifacts import Artifacts
 from showcase_utils.config import SettingsError, load_settings
@@ -55,14 +55,20 @@ class Showcases:
 
         ``method`` chooses photos and ``system`` writes; by default those that the settings show. ``seed`` is the
         generator's; by default the first. Raises ``StaleStage`` that names the notebook to run, ``FileNotFoundError``
-        for a system that was not trained, ``ValueError`` for a method that was not run.
+        for a system or a seed that was not trained, ``ValueError`` for a method that was not run.
         """
+        if not isinstance(run, Artifacts | Bundle | str | Path):
+            raise TypeError(f"run = {run!r}: give a profile, a folder, or Artifacts")
         store = _open(run) if isinstance(run, str | Path) else run
         use_threads(store.settings)
         library = Library(store)
         encoder = MaterialEncoder(store.settings, library.features.photos.fingerprint)
         teller = open_teller(store, encoder.texts, seed, system)
-        return cls(library, encoder, Ways(store, Showing.load(store, method), teller, seed, system))
+        ways = Ways(store, Showing.load(store, method), teller, seed, system)
+        if seed is not None and not ways.systems:
+            known = [store.settings.seed + one for one in store.settings.generation.seeds]
+            raise FileNotFoundError(f"no generator with seed {seed!r} was trained: there are {known}")
+        return cls(library, encoder, ways)
 
     def explain(self, user: str | Profile, place: str | Place, k: int | None = None, **options: object) -> Showcase:
         """The showcase of a place for a user: at most ``k`` photos, a text that speaks of them, the reasons for both.
@@ -89,7 +95,7 @@ class Showcases:
         how = Options(self.settings.selection.k if k is None else k, **options)  # type: ignore[arg-type]
         known: dict[object, Somewhere] = {}
         cases = []
-        for user, place in pairs:
+        for user, place in map(_pair, pairs):
             if _key(place) not in known:
                 known[_key(place)] = self._somewhere(place)
             cases.append((self._somebody(user, place), known[_key(place)]))
@@ -132,13 +138,27 @@ class Showcases:
         return self.library.users_of(business_id)
 
     def _somebody(self, user: str | Profile, place: str | Place) -> Somebody:
+        if not isinstance(user, str | Profile):
+            raise TypeError(f"user = {user!r}: give an id or a name, as text, or a Profile")
         if isinstance(user, Profile):
             return self.encoder.somebody(user)
         at = place if isinstance(place, str) else ""
         return self.library.somebody(user, at, self.settings.selection.history)
 
     def _somewhere(self, place: str | Place) -> Somewhere:
-        return self.encoder.somewhere(place) if isinstance(place, Place) else self.library.somewhere(place)
+        if isinstance(place, Place):
+            return self.encoder.somewhere(place)
+        if not isinstance(place, str):
+            raise TypeError(
+                f"place = {place!r}: give an id or a name, as text, or a Place, as in Place('photos/of/it')"
+            )
+        try:
+            return self.library.somewhere(place)
+        except KeyError as error:
+            if "/" not in place:
+                raise
+            hint = f"a folder of photos is Place({place!r}), on the command line --candidates {place}"
+            raise KeyError(f"{error.args[0]}; {hint}") from None
 
     def _choose(self, cases: list[tuple[Somebody, Somewhere]], options: Options) -> list[_Chosen]:
         """The photos of each case, and how far they are from what a reader without a past gets at the place."""
@@ -203,6 +223,14 @@ def _open(run: str | Path) -> Artifacts | Bundle:
         if (folder / SETTINGS).is_file():
             return Bundle(folder)  # which says what is missing
         return Artifacts(load_settings("demo"), folder)
+
+
+def _pair(given: object) -> tuple[Any, Any]:
+    """A user and a place; raises ``TypeError`` for anything else."""
+    if isinstance(given, str) or not isinstance(given, Collection) or len(given) != 2:
+        raise TypeError(f"{given!r} is no pair of a user and a place: explain_many takes a list of (user, place)")
+    user, place = given
+    return user, place
 
 
 def _key(place: str | Place) -> object:

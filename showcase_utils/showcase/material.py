@@ -33,6 +33,7 @@ class Profile:
     def __post_init__(self) -> None:
         refuse_no_list("texts", self.texts, str)
         refuse_no_list("photos", self.photos, str | Path)
+        refuse_no_name(self.name)
 
 
 @checks_names
@@ -40,11 +41,17 @@ class Profile:
 class Place:
     """A place by its photos: a folder, whose pictures are all taken, sub-folders' too, or a list of paths.
 
-    ``name`` is what pages call it. Photos that cannot be read, and a place without any, are errors of ``explain``.
+    ``name`` is what pages call it. Raises ``TypeError`` for what is neither; photos that cannot be read, and a place
+    without any, are errors of ``explain``.
     """
 
     photos: str | Path | Sequence[str | Path]
     name: str = "this place"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.photos, str | Path):
+            refuse_no_list("photos", self.photos, str | Path)
+        refuse_no_name(self.name)
 
     def files(self) -> list[Path]:
         """The photos, in the order given or by name. Raises ``FileNotFoundError`` when there are none."""
@@ -106,6 +113,12 @@ def without_copies(photos: Sequence[Item]) -> list[Item]:
     rows = np.stack([item.features for item in photos])
     copies = np.triu(rows @ rows.T > COPY, 1).any(axis=0)
     return [item for item, copy in zip(photos, copies, strict=True) if not copy]
+
+
+def refuse_no_name(name: object) -> None:
+    """Raises ``TypeError`` for a name that is no text."""
+    if not isinstance(name, str):
+        raise TypeError(f"name = {name!r}: give a text")
 
 
 def refuse_no_list(name: str, value: object, kind: type | UnionType) -> None:

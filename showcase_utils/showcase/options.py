@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from showcase_utils.generation.telling import Generator
 
 DECODINGS = ("greedy", "beam", "sample", "retrieval")
-NUMBERS = (
+KINDS: tuple[tuple[str, type, str], ...] = (
     ("k", Integral, "a whole number"),
     ("theta", Real, "a number"),
     ("tone", Real, "a number"),
     ("length", Integral, "a whole number"),
+    ("drop_duplicates", bool, "True or False"),
 )
 
 
@@ -57,7 +58,7 @@ class Options:
 
     def __post_init__(self) -> None:
         """Raises ``TypeError`` for an option of another kind, ``ValueError`` for one out of range."""
-        for name, kind, words in NUMBERS:
+        for name, kind, words in KINDS:
             value = getattr(self, name)
             if not isinstance(value, kind) and not (value is None and name in ("tone", "length")):
                 raise TypeError(f"{name} = {value!r}: give {words}")

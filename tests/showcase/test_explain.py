@@ -224,6 +224,7 @@ def test_theta_moves_the_choice_from_variety_to_relevance(showcases):
         ({"pin": "x"}, TypeError, r"pin = 'x': give a list, also of one: pin=\['x'\]"),
         ({"leave_out": 3}, TypeError, "leave_out = 3: give a list"),
         ({"block": [3]}, TypeError, "block: 3 is no text"),
+        ({"drop_duplicates": "no"}, TypeError, "drop_duplicates = 'no': give True or False"),
         ({"theta": 1.0}, ValueError, "theta = 1.0"),
         ({"thta": 0.5}, TypeError, "thta"),
         ({"tone": 1.1}, ValueError, "tone = 1.1"),
@@ -237,6 +238,38 @@ def test_theta_moves_the_choice_from_variety_to_relevance(showcases):
 def test_options_out_of_range_or_mistyped(showcases, options, error, words):
     with pytest.raises(error, match=words):
         showcases.explain("user0", "place1", **options)
+
+
+def test_what_is_no_user_and_no_place_is_said_to_be_none(showcases, folder):
+    for call, error, message in [
+        (lambda: showcases.explain(7, "place1"), TypeError, "user = 7: give an id or a name"),
+        (lambda: showcases.explain("user0", None), TypeError, "place = None: give an id or a name"),
+        (lambda: showcases.explain("user0", folder), TypeError, r"or a Place, as in Place\('photos/of/it'\)"),
+        (lambda: showcases.explain("user0", str(folder)), KeyError, "a folder of photos is Place.*--candidates"),
+        (lambda: showcases.explain_many([USERS[0]]), TypeError, "'user0' is no pair of a user and a place"),
+        (lambda: showcases.explain_many([("user0", "place1", 3)]), TypeError, "is no pair"),
+        (lambda: Place(3), TypeError, "photos = 3: give a list"),
+        (lambda: Place([3]), TypeError, "photos: 3 is no text"),
+        (lambda: Place(folder, name=None), TypeError, "name = None: give a text"),
+        (lambda: Profile(name=3), TypeError, "name = 3: give a text"),
+        (lambda: Profile(texts=[3]), TypeError, "texts: 3 is no text"),
+        (lambda: Showcases.load(None), TypeError, "run = None: give a profile, a folder, or Artifacts"),
+        (lambda: Showcases.load(folder), StaleStage, f"missing .there is no folder {folder}/demo."),
+    ]:
+        with pytest.raises(error, match=message):
+            call()
+
+
+def test_a_seed_without_a_generator_is_not_silently_quotes_alone(store, monkeypatch):
+    monkeypatch.setattr("showcase_utils.showcase.explain.open_teller", lambda *_: None)  # where telling.system is empty
+    with pytest.raises(FileNotFoundError, match=r"no generator with seed 7 was trained: there are \[0\]"):
+        Showcases.load(store, seed=7)
+
+
+def test_a_photo_cannot_be_pinned_and_left_out(showcases):
+    image = showcases.explain("user0", "place1").image_ids[0]
+    with pytest.raises(ValueError, match=f"photo {image} is both in pin and in leave_out"):
+        showcases.explain("user0", "place1", pin=[image], leave_out=[image])
 
 
 def test_mistyped_arguments_name_what_was_meant(showcases):

@@ -109,7 +109,7 @@ def test_photos_beyond_the_limits(client, showcases, monkeypatch):
         ({"reader": "user9", "place": "place1"}, 400, "did you mean user"),
         ({"reader": "user0"}, 400, "Drop in some photos of the place"),
         ({"reader": "user0", "candidates": ["../../etc/passwd"]}, 400, "not here any more"),
-        ({"reader": "user0", "place": "place1", "pin": ["nope"]}, 400, "photo nope is none of place1's"),
+        ({"reader": "user0", "place": "place1", "pin": ["nope"]}, 400, "photo nope is none of the 13 of place1"),
         ({"reader": "user0", "place": "place1", "k": 99}, 422, "k: Input should be less than or equal to 12"),
         ({"reader": "user0", "place": "place1", "thta": 1}, 422, "thta: Extra inputs are not permitted"),
         ({"texts": ["a"] * 101, "place": "place1"}, 422, "texts: List should have at most 100 items"),
