@@ -82,7 +82,7 @@ class Pen:
     ) -> None:
         self.rng = rng
         self.image = Image.new("RGB", (width * OVERSAMPLING, height * OVERSAMPLING), background)
-        self.draw = ImageDraw.Draw(self.image, "RGBA")
+        self.blending, self.covering = ImageDraw.Draw(self.image, "RGBA"), ImageDraw.Draw(self.image)
         self.width, self.height = self.image.size
         self.squash, self.turn = squash, turn
         self.lift = math.sqrt(1.0 - squash * squash)
@@ -117,13 +117,17 @@ class Pen:
 
         return at
 
+    def brush(self, alpha: int) -> ImageDraw.ImageDraw:
+        """For ellipses and boxes: what is opaque need not blend. (Of a polygon, Pillow then fills other pixels.)"""
+        return self.covering if alpha == 255 else self.blending
+
     # -- flat things ------------------------------------------------------------------------------------------
     def polygon(self, points: Sequence[Point], colour: RGB, alpha: int = 255) -> None:
-        self.draw.polygon(points, fill=(*colour, alpha))
+        self.blending.polygon(points, fill=(*colour, alpha))
 
     def line(self, points: Sequence[Point], colour: RGB, width: float, alpha: int = 255) -> None:
         """A stroke through pixels; ``width`` in scene units."""
-        self.draw.line(points, fill=(*colour, alpha), width=max(1, round(width * self.unit)), joint="curve")
+        self.blending.line(points, fill=(*colour, alpha), width=max(1, round(width * self.unit)), joint="curve")
 
     def path(self, points: Sequence[Point], z: float, colour: RGB, width: float, alpha: int = 255) -> None:
         """A stroke through scene points at height z."""
@@ -133,18 +137,18 @@ class Pen:
         """A disc lying flat at height z."""
         px, py = self.point(x, y, z)
         rx, ry = r * self.unit, r * self.unit * self.squash
-        self.draw.ellipse((px - rx, py - ry, px + rx, py + ry), fill=(*colour, alpha))
+        self.brush(alpha).ellipse((px - rx, py - ry, px + rx, py + ry), fill=(*colour, alpha))
 
     def ring(self, x: float, y: float, z: float, r: float, colour: RGB, width: float, alpha: int = 255) -> None:
         px, py = self.point(x, y, z)
         rx, ry = r * self.unit, r * self.unit * self.squash
         pixels = max(1, round(width * self.unit))
-        self.draw.ellipse((px - rx, py - ry, px + rx, py + ry), outline=(*colour, alpha), width=pixels)
+        self.brush(alpha).ellipse((px - rx, py - ry, px + rx, py + ry), outline=(*colour, alpha), width=pixels)
 
     def dot(self, where: Point, rx: float, colour: RGB, alpha: int = 255, ry: float | None = None) -> None:
         """An ellipse on the picture plane; radii in scene units."""
         a, b = rx * self.unit, (rx if ry is None else ry) * self.unit
-        self.draw.ellipse((where[0] - a, where[1] - b, where[0] + a, where[1] + b), fill=(*colour, alpha))
+        self.brush(alpha).ellipse((where[0] - a, where[1] - b, where[0] + a, where[1] + b), fill=(*colour, alpha))
 
     def area(self, outline: Sequence[Point], z: float, colour: RGB, alpha: int = 255) -> None:
         """A polygon of scene points lying flat at height z."""

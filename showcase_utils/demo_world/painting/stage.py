@@ -27,7 +27,8 @@ class Stage(Pen):
         self.polygon([self.at(u, v) for u, v in points], colour, alpha)
 
     def box(self, u0: float, v0: float, u1: float, v1: float, colour: RGB, alpha: int = 255) -> None:
-        self.shape([(u0, v0), (u1, v0), (u1, v1), (u0, v1)], colour, alpha)
+        corners = [self.at(u, v) for u, v in ((u0, v0), (u1, v0), (u1, v1), (u0, v1))]
+        self.brush(alpha).polygon(corners, fill=(*colour, alpha))
 
     def stroke(self, points: list[Point], colour: RGB, width: float, alpha: int = 255) -> None:
         self.line([self.at(u, v) for u, v in points], colour, width, alpha)
