@@ -118,7 +118,7 @@ class Pen:
         return at
 
     def brush(self, alpha: int) -> ImageDraw.ImageDraw:
-        """For ellipses and boxes: what is opaque need not blend. (Of a polygon, Pillow then fills other pixels.)"""
+        """For ellipses and boxes: what is opaque need not blend. Polygons blend, or Pillow fills other pixels."""
         return self.covering if alpha == 255 else self.blending
 
     # -- flat things ------------------------------------------------------------------------------------------
