@@ -102,7 +102,11 @@ def serve(showcases: Showcases, port: int, ready: Callable[[str], None]) -> None
     Port 0 takes one that is free. Raises ``OSError`` for a port that is taken.
     """
     app = build_app(showcases)
-    with socket.create_server((HOST, port)) as listening, quiet_about_large_pictures():
+    try:
+        listening = socket.create_server((HOST, port))
+    except OSError as error:
+        raise OSError(f"port {port}: {error.strerror}; --port 0 takes one that is free") from None
+    with listening, quiet_about_large_pictures():
         ready(f"http://{HOST}:{listening.getsockname()[1]}")
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, ws="none", lifespan="off",

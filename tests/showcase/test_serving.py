@@ -164,5 +164,5 @@ def test_it_binds_to_loopback_says_so_and_leaves_nothing(showcases, monkeypatch)
     serving.serve(showcases, 0, lambda address: seen.update(address=address))
     assert seen["bound"][0] == "127.0.0.1" and seen["address"] == f"http://127.0.0.1:{seen['bound'][1]}"
     assert not seen["folder"].exists()
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use.*; --port 0 takes"):
         serving.serve(showcases, taken.getsockname()[1], print)
