@@ -104,15 +104,17 @@ def diversity(features: ArrayLike | Sequence[ArrayLike], k: int) -> Metric:
     many: Any = features
     if getattr(many, "ndim", None) == 2 or (len(many) and np.ndim(many[0]) == 1):
         many = [many]
-    sets = [np.asarray(rows, dtype=np.float64)[:k] for rows in many]
-    total, size = np.zeros(len(sets)), np.array([len(rows) for rows in sets], dtype=float)
-    for sample, rows in enumerate(sets):
-        if len(rows):
-            norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-            if not norms.all():
-                raise ValueError(f"set {sample}: a feature row is zero, so its cosine is not defined")
-            centre = (1 / norms) @ rows  # Σ cos over pairs = (|Σ x|² − m) / 2 for unit x
-            total[sample] = (centre @ centre - len(rows)) / 2
+    size = np.array([len(rows[:k]) for rows in many])
+    total = np.zeros(len(size))
+    for m in np.unique(size[size > 0]):  # sets of one size at once
+        where = np.flatnonzero(size == m)
+        rows = np.array([many[sample][:k] for sample in where], dtype=np.float64)  # (s, m, d)
+        norms = np.sqrt(np.einsum("sij,sij->si", rows, rows))
+        if not norms.all():
+            zero = where[np.flatnonzero(~norms.all(-1))[0]]
+            raise ValueError(f"set {zero}: a feature row is zero, so its cosine is not defined")
+        centre = (1 / norms)[:, None] @ rows  # (s, 1, d); Σ cos over pairs = (|Σ x|² − m) / 2 for unit x
+        total[where] = ((centre @ centre.swapaxes(1, 2)).ravel() - m) / 2
     pairs = size * (size - 1) / 2
     with np.errstate(invalid="ignore", divide="ignore"):
         values = np.where(pairs > 0, 1 - total / pairs, np.nan)
