@@ -239,8 +239,8 @@ class Library:
         what = "user" if kind == "users" else "place"
         if named:
             raise KeyError(f"{len(named)} {kind} are called {given}: give the id of one, {', '.join(named[:5])}")
-        several = islice((*self.names[kind].values(), *known), 20_000)
-        near = difflib.get_close_matches(str(given), map(str, several), n=2, cutoff=0.3)
+        several = {str(one).casefold(): str(one) for one in islice((*self.names[kind].values(), *known), 20_000)}
+        near = [several[one] for one in difflib.get_close_matches(str(given).casefold(), several, n=2, cutoff=0.3)]
         hint = f"did you mean {' or '.join(near)}?" if near else f"one that is: {next(iter(known), '')}"
         where = f"among the {len(known):,} {kind} of profile '{self.run.settings.profile}'"
         raise KeyError(f"{what} {given} is not {where}; {hint}; `showcase find` lists them")

@@ -301,6 +301,8 @@ def test_a_name_that_one_has_is_as_good_as_an_id(showcases, monkeypatch):
     assert library.users_of("Sesame & Salt") == library.users_of("place1")
     with pytest.raises(KeyError, match="2 users are called Eve: give the id of one, user1, user2"):
         library.somebody("Eve")
+    with pytest.raises(KeyError, match=r"user ANN is not .* did you mean Ann B\."):
+        library.somebody("ANN")
     found = library.search("sesame")
     assert found["places"]["id"].tolist() == ["place1"] and found["users"].empty
     assert library.search("EVE")["users"]["id"].tolist() == ["user1", "user2"]
