@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from showcase_utils.config import load_settings
+from showcase_utils.generation.systems import SYSTEMS
 from showcase_utils.pipeline import NOTEBOOKS
 from tests.faults.browser import CHROMIUM, SVG, runs_a_script_of_the_data
 from tests.gardens import plant
@@ -22,7 +23,9 @@ COMMANDS = [line.partition("  #")[0].strip() for line in re.search(r"```\n(.*?)`
 PROFILE = re.search(r"```yaml\n(.*?)```", SECTION, re.S)[1]
 ONCE = "  epochs: 1\n  jobs: 1\n"  # seventy reviews are not learned from, and a second process takes longer to start
 QUICK = PROFILE.replace("selection:\n", f"selection:\n{ONCE}  metric_epochs: 1\n")
-QUICK = QUICK.replace("generation:\n", f"generation:\n{ONCE}") + "evaluation:\n  bootstrap: 100\n"
+# two systems, of which one is contrasted, fill all tables and figures; each of the four has tests of its own
+QUICK = re.sub(r"generation:\n.*", f"generation:\n{ONCE}  systems: [img_gpt2, ours_pc2l]", QUICK)
+QUICK += "evaluation:\n  bootstrap: 100\n"
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +63,7 @@ def test_from_a_csv_through_all_notebooks(walk):
     (walk.folder / "gardens" / "gardens.yaml").write_text(PROFILE, encoding="utf-8")
     ours = load_settings(walk.folder / "gardens" / "gardens.yaml")
     assert written.data == ours.data and written.selection == ours.selection
+    assert set(ours.generation.systems) <= SYSTEMS.keys()
     (walk.folder / "gardens" / "gardens.yaml").write_text(QUICK, encoding="utf-8")
     row = {"user_id": SVG, "business_id": SVG, "rating": SVG, "review_text": SVG, "pics": []}  # shown as rejected
     with (walk.folder / "gardens" / "image_review_all.json").open("a", encoding="utf-8") as file:
