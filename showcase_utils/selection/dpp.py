@@ -76,7 +76,7 @@ def log_likelihood(L: Tensor, chosen: Tensor, present: Tensor | None = None, *, 
     refuse(chosen & ~present, chosen, "an item is chosen that is not present")
     everything = keep(as_double(L), present.to(as_double(L).device))
     eye = torch.eye(L.shape[-1], dtype=everything.dtype, device=everything.device)
-    return log_det(L, chosen) - _LogDet.apply(everything + eye)
+    return log_det(L, chosen) - _LogDet.apply(everything.add_(eye))
 
 
 @takes_arrays
@@ -108,4 +108,4 @@ class _LogDet(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, gradient: Tensor) -> Tensor:
-        return gradient[..., None, None] * torch.cholesky_inverse(ctx.saved_tensors[0])
+        return torch.cholesky_inverse(ctx.saved_tensors[0]).mul_(gradient[..., None, None])
