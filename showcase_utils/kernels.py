@@ -6,7 +6,6 @@ Several threads may start and stop them.
 from __future__ import annotations
 
 import ast
-import functools
 import threading
 from pathlib import Path
 from typing import Any
@@ -41,19 +40,15 @@ class Kernels:
                 manager = AsyncKernelManager(kernel_name=KERNEL)
                 arguments = [QUIET, f"--IPKernelApp.code_to_run={warm_up(notebook)}"]
                 run_sync(manager.start_kernel)(cwd=str(notebook.parent), extra_arguments=arguments)
-                # papermill asks for a client, and leaves it, with a thread that goes on asking for a heartbeat, to us
-                manager.client = functools.cache(manager.client)  # type: ignore[method-assign]
                 self._started[notebook] = manager
             return self._started[notebook]
 
     def stop(self, notebook: Path) -> None:
-        """Ends the process of a notebook, unless somebody has, and the thread that listens to its heartbeat."""
+        """Ends the process of a notebook, unless somebody has."""
         from jupyter_core.utils import run_sync
 
         with self._lock:
             if manager := self._started.pop(notebook, None):
-                if (heartbeat := manager.client().hb_channel).is_alive():
-                    heartbeat.stop()
                 run_sync(manager.shutdown_kernel)(now=True)
 
     def __enter__(self) -> Kernels:
