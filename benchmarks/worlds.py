@@ -23,7 +23,7 @@ from showcase_utils.selection.tables import over_chance
 HERE = Path(__file__).parent
 MARKS = ("<!-- worlds:start -->", "<!-- worlds:end -->")
 CHOICES = ("metric_dpp", "dpp", "top_k_cosine")  # ours, the paper's, the centroid rule
-TEXTS = ("Right", "Dish recall", "True alignment", "Tone against", "Same text", "Sentences")
+TEXTS = ("Right", "Details", "Dish recall", "True alignment", "Tone against", "Same text", "Sentences")
 SYSTEMS = ("told_manner", "floor_neighbour", "img_gpt2", "ours_ce", "ours_pc2l", "ours_ce_scratch")
 PROFILE = "img+text"
 BOUNDS = ("value", "low", "high")

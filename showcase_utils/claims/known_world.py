@@ -40,6 +40,25 @@ def named_things(truth: Truth, texts: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["row", "name", "start", "end", "shown"])
 
 
+def named_details(truth: Truth, texts: pd.DataFrame) -> pd.DataFrame:
+    """One row per topping, sauce and vessel that a text names with something to eat: row, name, shown.
+
+    It is shown when some photo beside the text has it, and on it the very thing: "tacos with lime" is wrong of tacos
+    with cheese, and beside no tacos at all. ``texts`` as in `named_things`.
+    """
+    rows = []
+    for row, (text, image_ids) in enumerate(zip(texts["text"], texts["image_ids"], strict=True)):
+        scenes = [truth.shows(image_id) for image_id in image_ids]
+        for mention in _mentions(text):
+            had = [_details(scene) for scene in scenes if agrees(mention.scene, scene)]
+            rows += [(row, name, any(name in names for names in had)) for name in _details(mention.scene)]
+    return pd.DataFrame(rows, columns=["row", "name", "shown"])
+
+
+def _details(scene: Scene) -> list[str]:
+    return [name for name in (*scene.toppings, scene.sauce, scene.vessel) if name]
+
+
 @lru_cache(maxsize=1 << 16)  # every measure asks for the same texts, and reading a text is what takes time
 def _mentions(text: str) -> tuple[Mention, ...]:
     """``Truth.mentions``, which depends on the text alone."""
@@ -57,20 +76,25 @@ def hallucination(truth: Truth, texts: pd.DataFrame) -> Metric:
     ``per_sample`` is the share within each text, ``nan`` for a text that names nothing.
     """
     variant = "named dishes, drinks and desserts that no shown photo has, share of all named, 0–1"
-    return _share_of_named(truth, texts, False, variant)
+    return _share_of_named(named_things(truth, texts), False, len(texts), variant)
 
 
 def right(truth: Truth, texts: pd.DataFrame) -> Metric:
     """Share of the named dishes, drinks and desserts that a shown photo has: 1 − hallucination."""
     variant = "named dishes, drinks and desserts that a shown photo has, share of all named, 0–1"
-    return _share_of_named(truth, texts, True, variant)
+    return _share_of_named(named_things(truth, texts), True, len(texts), variant)
 
 
-def _share_of_named(truth: Truth, texts: pd.DataFrame, shown: bool, variant: str) -> Metric:
-    named = named_things(truth, texts)
+def details(truth: Truth, texts: pd.DataFrame) -> Metric:
+    """Share of the toppings, sauces and vessels named with something to eat that a shown photo of it has."""
+    variant = "toppings, sauces and vessels that a shown photo of the named thing has, share of all named, 0–1"
+    return _share_of_named(named_details(truth, texts), True, len(texts), variant)
+
+
+def _share_of_named(named: pd.DataFrame, shown: bool, texts: int, variant: str) -> Metric:
     rows = named["row"].to_numpy(int)
-    total = np.bincount(rows, minlength=len(texts)).astype(float)
-    counted = np.bincount(rows[named["shown"].to_numpy(bool) == shown], minlength=len(texts))
+    total = np.bincount(rows, minlength=texts).astype(float)
+    counted = np.bincount(rows[named["shown"].to_numpy(bool) == shown], minlength=texts)
     statistics = np.column_stack([counted, total])
     value = float(_share(statistics.sum(axis=0, keepdims=True))[0])
     return SumMetric(value, variant, _share(statistics), statistics, _share)

@@ -17,7 +17,7 @@ from showcase_utils.config import Generation
 START, END = "<!-- claims:start -->", "<!-- claims:end -->"
 TEXTS = ("<!-- texts:start -->", "<!-- texts:end -->")  # in the notebooks' README
 PARTS = ("claims", "texts", "measures", "training")
-NAMES = ("Right", "Dish recall", "True alignment", "Tone against", "Sentences", "Length")
+NAMES = ("Right", "Details", "Dish recall", "True alignment", "Tone against", "Sentences")
 WIDE = 6  # measures beside each other, as many as a page holds
 
 

@@ -43,6 +43,7 @@ from showcase_utils.statistics.significance import compare, detectable, holm, in
 NEEDS_REFERENCE = {"BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "NIST-4", "ROUGE-L", "CIDEr-D", "BERTScore", "FMR"}
 TRUTH = {
     "Right": known_world.right,
+    "Details": known_world.details,
     "Dish recall": known_world.dish_recall,
     "Hallucination": known_world.hallucination,
     "True alignment": known_world.true_alignment,
@@ -50,7 +51,7 @@ TRUTH = {
     "Tone against": lambda truth, texts: tone_against(texts["text"].tolist()),
 }
 NEIGHBOUR = "floor_neighbour"
-LADDER = ("Right", "Dish recall", "True alignment", "CLIP-Align", "Tone against", "Same text", "Sentences", "Length")
+LADDER = ("Right", "Details", "Dish recall", "True alignment", "CLIP-Align", "Tone against", "Same text", "Sentences")
 
 Scores = dict[str, dict[str, list[Metric]]]  # metric -> system -> one per seed
 

@@ -29,7 +29,7 @@ from showcase_utils.statistics.resampling import interval_options
 
 FOLDER = "evaluate"  # beside the stages, one folder per name
 SHOWN = ("BLEU-4", "METEOR", "BERTScore", "Statement precision", "Statement recall", "FMR", "Distinct-2", "USR", "FCR",
-         "DIV", "CLIP-Align", "Grounded", "Right", "Dish recall", "Tone against", "Length")  # fmt: skip
+         "DIV", "CLIP-Align", "Grounded", "Right", "Details", "Dish recall", "Tone against", "Length")  # fmt: skip
 
 
 def evaluate_submissions(store: Artifacts, runs: Sequence[Submission], name: str, progress: bool = True) -> Path:

@@ -59,6 +59,21 @@ def test_hallucination_counts_named_dishes_that_no_photo_shows(truth):
     assert named.loc[~named["shown"].astype(bool), "name"].tolist() == ["mojito", "beef tacos", "beer"]
 
 
+def test_details_are_right_on_a_photo_of_the_very_thing(truth):
+    texts = frame(
+        ("ann", "b", ["tacos", "burger"], "the shrimp tacos with avocado came on a red plate. the burger had mustard!"),
+        ("bob", "b", ["tacos"], "loved the tacos with cheese and salsa verde. the burger with mustard!"),
+        ("bob", "b", ["tacos", "burger"], "the tacos with cheese. i had a mojito."),
+    )
+    named = known_world.named_details(truth, texts)
+    assert named.loc[named["row"] == 1, ["name", "shown"]].values.tolist() == [
+        ["cheese", False], ["salsa verde", True], ["mustard", False],
+    ]  # fmt: skip
+    metric = known_world.details(truth, texts)
+    np.testing.assert_allclose(metric.per_sample, [1, 1 / 3, 0])
+    assert metric.value == pytest.approx(4 / 7)
+
+
 def test_dish_recall_and_true_alignment(truth):
     texts = frame(
         ("ann", "b", ["tacos", "mojito", "room"], "great tacos"),
