@@ -17,6 +17,7 @@ import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 from safetensors.torch import load_file
+from torch.nn import functional as F
 
 from showcase_utils.config import Encoding
 from showcase_utils.data.sentences import split_sentences
@@ -40,6 +41,16 @@ def test_features_are_open_clips_own_bit_for_bit(clip: Clip, clip_folder: Path, 
     np.testing.assert_array_equal(clip.encode_texts(texts), sentences.numpy())
     np.testing.assert_array_equal(clip.encode_images([Image.open(p) for p in photos[:4]]), images.numpy())
     np.testing.assert_allclose(np.linalg.norm(clip.encode_images(photos), axis=1), 1, atol=1e-6)
+
+
+def test_what_the_embedded_model_leaves_out_as_padding_changes_no_bit() -> None:
+    clip = load_clip(Encoding(workers=0), "cpu")
+    for count in (1, 5, 20):  # words, of a column each or two: beginnings of texts of several lengths
+        texts = [" ".join(LONG.split()[:number]) for number in range(1, count + 1)]
+        tokens = clip.tokenizer(texts)
+        with torch.inference_mode():
+            whole = F.normalize(open_clip.CLIP.encode_text(clip.model, tokens), dim=-1)
+        np.testing.assert_array_equal(clip.encode_texts(texts), whole.numpy())
 
 
 @pytest.mark.slow
