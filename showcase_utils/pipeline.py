@@ -230,10 +230,13 @@ def _key(store: Artifacts, name: str) -> str:
 
 def _can_begin(store: Artifacts, name: str) -> bool:
     """Whether all is there that a notebook and its stages read, but what it makes itself."""
+    there = store.stages()
+    made = [stage for stage in there if STAGES[stage].notebook == name]
+    read = {*_stages_of(name, there), *(above for stage in made for above in store.inputs(stage))}.difference(made)
+    if not all((store.folder / stage).is_dir() for stage in read):  # asked at every cell, and sooner said than the rest
+        return False
     statuses = store.statuses()
-    made = [stage for stage in statuses if STAGES[stage].notebook == name]
-    read = {*_stages_of(name, list(statuses)), *(above for stage in made for above in store.inputs(stage))}
-    return all(statuses[stage].state == FRESH for stage in read.difference(made))
+    return all(statuses[stage].state == FRESH for stage in read)
 
 
 def _record(store: Artifacts, name: str, path: Path) -> dict[str, Any]:
