@@ -26,6 +26,11 @@ from showcase_utils.recipes import digest, write_json
 from showcase_utils.sources import PACKAGE
 
 RUNS = "runs.json"
+# For the processes of notebooks: glibc gives every large tensor back to the system when it is freed, whose next pages
+# are then cleared and mapped one by one. Kept, and in huge pages, training is faster by up to a fifth.
+KEEP_MEMORY = "glibc.malloc.hugetlb=1:" + ":".join(
+    f"glibc.malloc.{name}={2**30}" for name in ("mmap_threshold", "trim_threshold")
+)
 NOTEBOOKS: dict[str, tuple[str, ...]] = {  # name -> the stages it reads; those it makes stand in artifacts.STAGES
     "01_data_filtering": (),
     "02_clip_encoding": ("data",),
@@ -122,6 +127,7 @@ def run(
     parameters = {} if publish else _parameters(overrides, store)
     results: list[NotebookRun] = []
     os.environ.setdefault("OMP_NUM_THREADS", str(cpu_threads(settings)))
+    os.environ.setdefault("GLIBC_TUNABLES", KEEP_MEMORY)
     names = chosen(start, end)
     cells: dict[str, tuple[int, int]] = {}  # notebook -> the cell that it is at, and how many it has
 

@@ -2,7 +2,10 @@
 
 import ast
 import os
+import platform
 import signal
+import subprocess
+import sys
 import time
 
 import psutil
@@ -225,3 +228,14 @@ def test_chosen(start, end, count):
 def test_chosen_refuses(start, end, words):
     with pytest.raises(RunError, match=words):
         pipeline.chosen(start, end)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc")
+def test_what_a_run_starts_keeps_the_memory_of_large_tensors():
+    churn = "for _ in range(20): b'x' * 20_000_000\nimport resource\n"
+    churn += "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)"
+    given, kept = (
+        int(subprocess.check_output([sys.executable, "-c", churn], env=os.environ | {"GLIBC_TUNABLES": tunables}))
+        for tunables in ("", pipeline.KEEP_MEMORY)
+    )
+    assert kept < given / 5  # pages that the system clears and maps
