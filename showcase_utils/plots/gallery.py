@@ -12,7 +12,6 @@ import pandas as pd
 
 from showcase_utils.plots.style import BLUE, BODY, GREEN, INK, MUTED, PURPLE, RED
 from showcase_utils.plots.thumbnails import Page
-from showcase_utils.showcase.article import SILENT
 
 LARGE, PAST, GAP = 1.62, 0.77, 0.08  # inches: a chosen photo, a past one, the space between
 LEFT = 0.15 + 3 * (PAST + GAP) + 0.35  # where the chosen photos begin, right of the panel of past ones
@@ -115,6 +114,8 @@ def _row(page: Page, showcase: Shown, name: str, y: float) -> float:
 
 def _text(page: Page, text: str, evidence: Sequence[tuple[str, int | None]], x: float, y: float) -> None:
     """The text; with evidence a sentence a paragraph, each behind the mark of the photo that it speaks of."""
+    from showcase_utils.showcase.article import SILENT  # whose folder brings PyTorch, which drawing can do without
+
     width, size = page.width - x - 0.1, 11.5
     for sentence, photo in evidence or [(text or SILENT, None)]:
         indent = 0.32 if evidence else 0
