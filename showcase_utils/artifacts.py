@@ -200,10 +200,11 @@ class Artifacts:
             previous = final if status.manifest else None
             try:
                 (build or _spec(stage).load_builder())(BuildContext(work, inputs, self.settings, previous, progress))
-            except Exception as error:  # each library has an error of its own for a full disk
-                if isinstance(error, OSError) or shutil.disk_usage(work).free > FULL:
+            except Exception as error:  # each library has an error of its own for a full disk, or makes room again
+                no_room = os.strerror(errno.ENOSPC)
+                if isinstance(error, OSError) or not (no_room in str(error) or shutil.disk_usage(work).free <= FULL):
                     raise
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(work)) from error
+                raise OSError(errno.ENOSPC, no_room, str(work)) from error
             files = file_digests(work)
             manifest = {
                 "stage": stage,

@@ -426,8 +426,13 @@ def test_a_full_disk_is_called_so_whatever_a_library_calls_it(tmp_path, monkeypa
     def write_much(context):
         raise RuntimeError("PytorchStreamWriter failed")
 
+    def write_and_tidy_up(context):
+        raise RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)")
+
     with pytest.raises(RuntimeError, match="Stream"):
         store(tmp_path).make("world", write_much)
+    with pytest.raises(OSError, match="No space left on device.*world"):
+        store(tmp_path).make("world", write_and_tidy_up)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: types.SimpleNamespace(free=0))
     with pytest.raises(OSError, match="No space left on device.*world") as error:
         store(tmp_path).make("world", write_much)

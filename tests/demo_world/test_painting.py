@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
+import resource
+import signal
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -217,11 +221,30 @@ def test_processes_paint_the_same_files(tmp_path):
 
 
 def test_an_interrupted_photo_leaves_no_file(tmp_path, monkeypatch):
-    def cut_off(self, path, *args, **options):
-        path.write_bytes(b"half a ph")
+    def cut_off(self, content):
+        with self.open("wb") as file:
+            file.write(content[:9])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Image.Image, "save", cut_off)
+    monkeypatch.setattr(Path, "write_bytes", cut_off)
     with pytest.raises(KeyboardInterrupt):
         paint_all([(TACOS, 0, tmp_path / "a.jpg")], workers=1, progress=False)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="limits are those of a process")
+def test_a_photo_without_room_is_an_error_and_no_file(tmp_path):
+    path, scene = tmp_path / "photo.jpg", Scene("drink", drink="mojito")
+    save_photo(scene, 0, path)
+    room = path.stat().st_size - 1
+    path.unlink()
+    if not (child := os.fork()):
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+        try:
+            save_photo(scene, 0, path)
+        except OSError:
+            os._exit(3)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+    assert not list(tmp_path.iterdir())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import multiprocessing
 import os
 import random
@@ -107,8 +108,10 @@ def save_photo(scene: Scene, seed: int | np.random.Generator, path: str | Path, 
     photo, camera = _paint(scene, np.random.default_rng(seed), None, look)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    encoded = io.BytesIO()  # Pillow itself takes no notice when the disk has room for half of a photo
+    photo.save(encoded, "JPEG", quality=camera.randint(75, 92))
     try:
-        photo.save(unfinished, "JPEG", quality=camera.randint(75, 92))
+        unfinished.write_bytes(encoded.getbuffer())
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)
