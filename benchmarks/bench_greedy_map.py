@@ -98,13 +98,11 @@ def from_features(pools: list[Pool], k: int) -> list[torch.Tensor]:
     """Picks from ragged quality and features: pad the features, search without kernels."""
     picks = []
     for part in groups([len(quality) for quality, _ in pools], CELLS):
-        qualities, features = zip(*pools[part], strict=True)
-        present = mask(qualities)
-        quality = torch.zeros(present.shape, dtype=torch.float64)
-        photos = torch.zeros(*present.shape, DIM)
-        quality[present] = torch.from_numpy(np.concatenate(qualities))
-        photos[present] = torch.from_numpy(np.concatenate(features))
-        picks.append(dpp.greedy_map_of_features(quality, photos, ALPHA, SIGMA, k, present))
+        present = mask([quality for quality, _ in pools[part]])
+        quality, photos = np.zeros(present.shape), np.zeros((*present.shape, DIM), np.float32)
+        for b, (own, features) in enumerate(pools[part]):
+            quality[b, : len(own)], photos[b, : len(own)] = own, features
+        picks.append(dpp.greedy_map_of_features(torch.from_numpy(quality), photos, ALPHA, SIGMA, k, present))
     return picks
 
 
