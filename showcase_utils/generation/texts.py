@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from joblib import delayed
 
@@ -39,6 +40,7 @@ from showcase_utils.parallel import jobs_on, side_by_side
 from showcase_utils.recipes import write_json
 
 TEXTS, TOLD = "texts.parquet", "told.parquet"
+AT_ONCE = 256  # test reviews that one call tells of: as many on every machine, so that batches are the same
 # Each step takes over more of the section ``telling``: title, keys.
 LADDER: dict[str, tuple[str, tuple[str, ...]]] = {
     "told_supported": ("Several drafts, what Φ supports", ("system", "samples", "top_p", "support", "same", "repeats")),
@@ -68,17 +70,18 @@ def build_texts(context: BuildContext) -> None:
     out, settings, corpus = context.out, context.settings, open_corpus(context)
     _prepare_teller(context)
     seeds = [settings.seed + seed for seed in settings.generation.seeds]
-    told = [out / f".told-{seed}.parquet" for seed in seeds]
+    starts = range(0, len(corpus.dataset("test", "chosen")), AT_ONCE)
+    told = {out / f".told-{seed}-{start}.parquet": (seed, start) for seed in seeds for start in starts}
     # what the product tells takes longest: begun first, it leaves no core waiting at the end
-    telling = [delayed(_tell)(context, corpus, seed, part) for seed, part in zip(seeds, told, strict=True)]
+    telling = [delayed(_tell)(context, corpus, *which, part) for part, which in told.items()]
     write_all_texts(out, context.path("generation"), corpus, settings.device, context.progress, telling)
     parts = [pd.read_parquet(out / TEXTS)]
     if settings.telling.vlm:
         paths = load_images(context, ["image_id", "path"]).set_index("image_id")["path"]
         said = vlm_texts(settings.telling.vlm, corpus, paths, settings.device, context.progress)
         parts += [said.assign(seed=seed) for seed in seeds]
-    parts += [pd.read_parquet(part.with_suffix(".texts")) for part in told]
-    pd.concat([pd.read_parquet(part) for part in told], ignore_index=True).to_parquet(out / TOLD, index=False)
+    parts.append(_by_step([pd.read_parquet(part.with_suffix(".texts")) for part in told]))
+    _by_step([pd.read_parquet(part) for part in told]).to_parquet(out / TOLD, index=False)
     pd.concat(parts, ignore_index=True).to_parquet(out / TEXTS, index=False)
     for part in told:
         part.unlink()
@@ -126,8 +129,8 @@ def _write(part: Path, generation: Path, corpus: ShowcaseCorpus, name: str, seed
     _save(texts, part)
 
 
-def _tell(context: BuildContext, corpus: ShowcaseCorpus, seed: int, part: Path) -> None:
-    """What the steps of ``LADDER`` tell: the evidence into the file ``part``, the texts into one beside it."""
+def _tell(context: BuildContext, corpus: ShowcaseCorpus, seed: int, start: int, part: Path) -> None:
+    """What the steps of ``LADDER`` tell, from row ``start`` on: evidence into the file ``part``, texts beside it."""
     if part.is_file():
         return
     alone = context.settings.encoding.model_copy(update={"workers": 0})  # a process of joblib's can start no others
@@ -135,11 +138,19 @@ def _tell(context: BuildContext, corpus: ShowcaseCorpus, seed: int, part: Path) 
     open_features(context).photos.check(clip.fingerprint)
     teller = read_teller(context, context.out, clip.encode_texts, seed)
     steps = [
-        (texts.assign(system=name), told.assign(system=name)) for name, texts, told in tell_all(teller, corpus, seed)
+        (texts.assign(system=name), told.assign(system=name))
+        for name, texts, told in tell_all(teller, corpus, seed, slice(start, start + AT_ONCE))
     ]
     texts, told = zip(*steps, strict=True)
     _save(pd.concat(texts, ignore_index=True), part.with_suffix(".texts"))
     _save(pd.concat(told, ignore_index=True), part)
+
+
+def _by_step(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of all parts, sorted by seed and step of the ladder, otherwise as they come."""
+    steps = {name: number for number, name in enumerate(LADDER)}
+    rows = pd.concat(parts, ignore_index=True)
+    return rows.iloc[np.lexsort([rows["system"].map(steps), rows["seed"]])].reset_index(drop=True)
 
 
 def _save(frame: pd.DataFrame, path: Path) -> None:
@@ -148,25 +159,31 @@ def _save(frame: pd.DataFrame, path: Path) -> None:
     half.replace(path)
 
 
-def tell_all(teller: Teller, corpus: ShowcaseCorpus, seed: int) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
-    """What each step of ``LADDER`` tells for the test split: its name, rows as in ``texts.parquet``, and the evidence.
+def tell_all(
+    teller: Teller, corpus: ShowcaseCorpus, seed: int, rows: slice = slice(None)
+) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
+    """What each step of ``LADDER`` tells for ``rows`` of the test split: its name, texts as in their file, evidence.
 
     The evidence has a row per sentence: seed, review_id, index, sentence, image_id, confidence, writer.
     """
     dataset = corpus.dataset("test", "chosen")
-    pools = teller.offer(requests_of(corpus, dataset), seed)
+    pools = teller.offer(requests_of(corpus, dataset)[rows], seed)
     shown = dataset.reviews[["review_id", "user_id", "business_id", "image_ids"]]
-    shown = shown.assign(system="", seed=seed, text="", reference=dataset.texts)
+    shown = shown.assign(system="", seed=seed, text="", reference=dataset.texts)[rows]
     shown = shown[["system", "seed", "review_id", "user_id", "business_id", "image_ids", "text", "reference"]]
     for name, settings in ladder(teller.settings).items():
         told = [teller.choose(pool, settings) for pool in pools]
-        rows = [
+        evidence = [
             (seed, row.review_id, index, one.sentence, row.image_ids[one.photo], one.confidence, one.writer)
             for row, sentences in zip(shown.itertuples(), told, strict=True)
             for index, one in enumerate(sentences)
         ]
         columns = ["seed", "review_id", "index", "sentence", "image_id", "confidence", "writer"]
-        yield name, shown.assign(text=[text_of(sentences) for sentences in told]), pd.DataFrame(rows, columns=columns)
+        yield (
+            name,
+            shown.assign(text=[text_of(sentences) for sentences in told]),
+            pd.DataFrame(evidence, columns=columns),
+        )
 
 
 def ladder(settings: Telling) -> dict[str, Telling]:

@@ -111,6 +111,10 @@ def test_every_step_tells_of_every_test_review_with_its_evidence(trained):
         assert all(joined[row.review_id] == row.text for row in texts.itertuples())
         shown = texts.set_index("review_id")["image_ids"]
         assert all(row.image_id in shown[row.review_id] for row in evidence.itertuples())
+    parts = [list(tell_all(teller, corpus, 3, rows)) for rows in (slice(1), slice(1, None))]
+    for (name, *first), (_, *second) in zip(*parts, strict=True):  # as the stage does, side by side
+        for whole, one, other in zip(told[name], first, second, strict=True):
+            pd.testing.assert_frame_equal(pd.concat([one, other], ignore_index=True), whole, rtol=1e-4)
     assert "retrieval" in set(told["told_retrieved"][1]["writer"]) and "retrieval" not in set(
         told["told_agreed"][1]["writer"]
     )
