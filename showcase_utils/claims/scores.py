@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import delayed
 
 from showcase_utils.alignment.phi import load_phi
 from showcase_utils.artifacts import Stages
@@ -22,7 +21,6 @@ from showcase_utils.claims.tone import tone_against
 from showcase_utils.config import Settings
 from showcase_utils.data.sentences import split_sentences
 from showcase_utils.demo_world.truth import Truth, load_truth
-from showcase_utils.devices import resolve_device
 from showcase_utils.encoding.clip import load_clip
 from showcase_utils.encoding.features import open_features
 from showcase_utils.metrics.bertscore import bertscore
@@ -39,7 +37,7 @@ from showcase_utils.metrics.grounding import clip_align, clip_score
 from showcase_utils.metrics.metric import Metric
 from showcase_utils.metrics.phrases import Named, grounded_share, least_grounded
 from showcase_utils.metrics.text import ngram_row, same_text, sentences
-from showcase_utils.parallel import jobs_on, side_by_side
+from showcase_utils.progress import progress_bar
 from showcase_utils.statistics.significance import compare, detectable, holm, interval
 
 NEEDS_REFERENCE = {"BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "NIST-4", "ROUGE-L", "CIDEr-D", "BERTScore", "FMR"}
@@ -53,7 +51,6 @@ TRUTH = {
     "Tone against": lambda truth, texts: tone_against(texts["text"].tolist()),
 }
 NEIGHBOUR = "floor_neighbour"
-ENOUGH = 2000  # texts for a process of its own, which takes seconds to begin
 LADDER = ("Right", "Details", "Dish recall", "True alignment", "CLIP-Align", "Tone against", "Same text", "Sentences")
 
 Scores = dict[str, dict[str, list[Metric]]]  # metric -> system -> one per seed
@@ -89,16 +86,12 @@ def score_texts(
     texts = texts.reset_index(drop=True)
     scores: Scores = {}
     samples = []
-    runs = runs_of(texts)
-    work = [delayed(_bertscores)(texts[texts["system"] != REFERENCE], settings)]
-    for frame in runs.values():
+    runs, bert = runs_of(texts), _bertscores(texts[texts["system"] != REFERENCE], settings)
+    for (system, _), frame in progress_bar(runs.items(), desc="scoring", disable=not progress):
         of_run = named.take(frame.index) if named else None
-        work.append(delayed(score_run)(frame, grounding.take(frame.index), settings, truth, of_run))
-    jobs = jobs_on(resolve_device(settings.device), 0, len(texts) // ENOUGH)
-    (bert, variant), *rows = side_by_side(work, jobs, "scoring", progress)
-    for ((system, _), frame), row in zip(runs.items(), rows, strict=True):
+        row = score_run(frame, grounding.take(frame.index), settings, truth, of_run)
         if system != REFERENCE:
-            row["BERTScore"] = mean_metric(bert.loc[frame.index].to_numpy(), variant)
+            row["BERTScore"] = mean_metric(bert[0].loc[frame.index].to_numpy(), bert[1])
         for name, metric in row.items():
             scores.setdefault(name, {}).setdefault(system, []).append(metric)
         keys = frame[["system", "seed", "review_id", "user_id", "business_id"]].reset_index(drop=True)
