@@ -40,11 +40,12 @@ def record_of(notebook: Mapping[str, Any], stages: Sequence[str], settings: Sett
     cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     modules = [module for cell in sources_of(notebook) for module in imported_modules(cell)]
     keys = {key for stage in _with_inputs(stages) for key in STAGES[stage].settings}
+    files = {name: row["sha256"] for name, row in file_digests(BACKBONES).items()}
     return {
         "profile": settings.profile,
         "cells": digest(cells),
         "code": code_digests([*modules, *(STAGES[stage].module for stage in stages)]),
-        "backbones": digest({name: row["sha256"] for name, row in file_digests(BACKBONES).items() if "/" in name}),
+        "backbones": digest({name: mark for name, mark in files.items() if "/" in name and "__pycache__" not in name}),
         "settings": digest({key: _without_speed(key, settings.section(key)) for key in keys}),
     }
 

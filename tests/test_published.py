@@ -1,6 +1,7 @@
 """A published notebook is known to be what the present code would write, or said to be out of date."""
 
 import json
+import shutil
 
 import pytest
 
@@ -83,6 +84,17 @@ def test_other_code_of_a_cell_or_a_stage_is_named(house, monkeypatch, module):
         published, "code_digests", lambda names: {n: "new" if n == edited else d for n, d in digests(names).items()}
     )
     assert published.outdated(house, {"01_one": STAGES}) == {"01_one": f"{module} changed"}
+
+
+def test_other_weights_are_seen_and_bytecode_is_not(house, tmp_path, monkeypatch):
+    backbones = tmp_path / "backbones"
+    shutil.copytree(published.BACKBONES, backbones, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(published, "BACKBONES", backbones)
+    (backbones / "__pycache__").mkdir()
+    (backbones / "__pycache__" / "card.cpython-311.pyc").write_bytes(b"compiled")
+    assert published.outdated(house, {"01_one": STAGES}) == {}
+    (backbones / "gpt2" / "model.safetensors").write_bytes(b"others")
+    assert "backbones" in published.outdated(house, {"01_one": STAGES})["01_one"]
 
 
 def test_a_notebook_that_nothing_published_is_out_of_date(tmp_path):
