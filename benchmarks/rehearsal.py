@@ -6,9 +6,11 @@ Run: python benchmarks/rehearsal.py [--share S …] [--folder DIR] [--to STAGE] 
 The file is made by ``gest_like.py`` (share 1: 1.49 million rows), its photos are an index and empty files, of which
 about as many are there as GEST-s1 has, and features are made up: unit vectors of 512 dimensions, random, behind a CLIP
 that is small and untrained. All else is what `showcase run` runs, stage by stage, each in a process of its own: the
-stages' builders with the settings of the profile ``gest``, but for what stands in ``CUT``. Φ is the cosine, with the
-threshold that leaves as large a part of GEST-s1 as GEST-s2 is. Processor seconds count, since other work on the machine
-does not change them, from when the code is imported; one thread, one model at a time.
+stages' builders with the settings of the profile ``gest``, but for what stands in ``CUT``. Models are trained on an
+evenly spaced part of the pools, and for a part of an epoch's steps, and a part of the test reviews gets texts, which
+alone are evaluated: ``PART`` says which; the table scales them up. Φ is the cosine, with the threshold that leaves as
+large a part of GEST-s1 as GEST-s2 is. Processor seconds count, since other work on the machine does not change them
+much, from when the code is imported; one thread, one model at a time.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ from showcase_utils.config import Settings, load_settings
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "rehearsal.json"
 MARKS = ("<!-- rehearsal:start -->", "<!-- rehearsal:end -->")
-SHARES = (1 / 64, 1 / 16, 1 / 8)
+SHARES = (1 / 64, 1 / 16, 1)
 ORDER = [name for name in STAGES if name != "world"]
 DIM = 512
 KEPT = 108_888 / 370_563  # of the reviews of GEST-s1 that are in GEST-s2
@@ -56,7 +58,9 @@ CUT: dict[str, dict[str, Any]] = {  # what is smaller here than in the profile `
     },
     "evaluation": {"bertscore_model": "embedded"},
 }  # fmt: skip
-TRAINING = {"selection": "train", "generation": "train_system"}  # the parts that epochs multiply
+PART = {"selection": 1 / 25, "generation": 1 / 25, "texts": 1 / 4, "evaluation": 1 / 4}  # of pools, steps, reviews
+SCALED = {"selection": "train", "generation": "train_system", "texts": "write_all_texts", "evaluation": ""}
+TRAINING = ("selection", "generation")  # which epochs multiply
 PARTS = {  # functions of a builder's module whose seconds are told apart
     "data": ("_read", "_filter", "history", "_check_leaks"),
     "features": ("sentence_frame",),
@@ -175,12 +179,49 @@ def made_up_features(settings: Settings) -> Iterator[None]:
         build.open_encoder = original
 
 
+@contextlib.contextmanager
+def in_part(stage: str) -> Iterator[None]:
+    """The stage sees ``PART`` of what it would train on, or of the reviews that it would write for."""
+    from showcase_utils.generation import training
+    from showcase_utils.generation.corpus import ShowcaseCorpus
+    from showcase_utils.selection.pools import Pools
+
+    pools_rows, arguments_of, corpus_rows = Pools.rows, training.training_arguments, ShowcaseCorpus.rows
+    every = round(1 / PART.get(stage, 1))
+
+    def pools(self: Pools, split: str, informative: bool = False) -> Any:
+        rows = pools_rows(self, split, informative)
+        return rows[::every] if informative else rows
+
+    def arguments(*given: Any) -> Any:
+        made, settings, samples = arguments_of(*given), given[1], given[-1]
+        made.max_steps = max(1, round(samples / settings.batch_size / every))
+        return made
+
+    def reviews(self: ShowcaseCorpus, split: str) -> pd.DataFrame:
+        rows = corpus_rows(self, split)
+        return rows.iloc[::every] if split == "test" else rows
+
+    if stage == "selection":
+        Pools.rows = pools  # type: ignore[method-assign]
+    if stage == "generation":
+        training.training_arguments = arguments
+    if stage == "texts":
+        ShowcaseCorpus.rows = reviews  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Pools.rows = pools_rows  # type: ignore[method-assign]
+        ShowcaseCorpus.rows = corpus_rows  # type: ignore[method-assign]
+        training.training_arguments = arguments_of
+
+
 def work(stage: str, profile: Path) -> dict[str, Any]:
     """Makes one stage in this process: processor seconds, those of its parts, wall seconds, peak memory."""
     store = Artifacts(load_settings(profile), profile.parent / "artifacts")
     module = importlib.import_module(STAGES[stage].module)
     replaced = made_up_features(store.settings) if stage == "features" else contextlib.nullcontext()
-    with told_apart(module, PARTS[stage]) as parts, replaced:
+    with told_apart(module, PARTS[stage]) as parts, replaced, in_part(stage):
         started, cpu = time.perf_counter(), time.process_time()
         store.make(stage, progress=False)
         cpu, seconds = time.process_time() - cpu, time.perf_counter() - started
@@ -241,27 +282,31 @@ def summary(shares: Sequence[float], runs: Sequence[dict[str, dict[str, Any]]]) 
     """Per stage, and per part of it: seconds by share, slope, and what the published counts would take.
 
     That is the largest share's seconds, grown by the slope, or in proportion where the slope is below one: at small
-    sizes what every call costs hides part of it. ``full_epochs`` multiplies training by the epochs that were cut.
+    sizes what every call costs hides part of it. Of what was done in ``PART`` it is the whole, all of it in proportion,
+    also what would not grow. ``full_epochs`` multiplies training by the epochs that were cut.
     """
     rows = []
     for stage in runs[0]:
         names = ["", *sorted({name for run in runs for name in run[stage]["parts"]})]
         for name in names:
             seconds = [run[stage]["parts"].get(name, 0.0) if name else run[stage]["cpu_seconds"] for run in runs]
-            if name and seconds[-1] < 0.02 * runs[-1][stage]["cpu_seconds"]:
+            if name and name != SCALED.get(stage) and seconds[-1] < 0.02 * runs[-1][stage]["cpu_seconds"]:
                 continue
             exponent = slope(list(shares), seconds) if len(shares) > 1 and min(seconds) > 0 else None
             whole = seconds[-1] * (1 / shares[-1]) ** max(1.0, exponent or 1.0)
             row = {"stage": stage, "part": name, "cpu_seconds": seconds, "slope": exponent, "whole": whole}
-            row["training"] = TRAINING.get(stage) == name if name else False
+            row["in_part"] = SCALED.get(stage) == name
             if not name:
                 peaks = [run[stage]["peak_gib"] for run in runs]
                 row |= {"peak_gib": peaks, "gb_on_disk": [run[stage]["gb_on_disk"] for run in runs]}
             rows.append(row)
-    for row in rows:
-        trained = next((one for one in rows if one["stage"] == row["stage"] and one["training"]), None)
-        if row["stage"] in TRAINING and trained and not row["part"]:
-            row["full_epochs"] = row["whole"] + trained["whole"] * (epochs_left_out(row["stage"]) - 1)
+    for row in (row for row in rows if row["in_part"]):
+        (stage,) = (one for one in rows if one["stage"] == row["stage"] and not one["part"])
+        done, row["whole"] = row["whole"], row["whole"] / PART[row["stage"]]
+        if row is not stage:
+            stage["whole"] += row["whole"] - done
+        if row["stage"] in TRAINING:
+            stage["full_epochs"] = stage["whole"] + row["whole"] * (epochs_left_out(row["stage"]) - 1)
     return rows
 
 
@@ -303,7 +348,7 @@ def main() -> None:
         machine = {"python": platform.python_version(), "cores": os.cpu_count(), "processor": platform.machine()}
         report = {
             "about": "processor seconds of one thread; whole: at the published counts, with the epochs of this run",
-            "shares": shares, "rows": [round(share * gest_like.ROWS) for share in shares], "cut": CUT,
+            "part": PART, "shares": shares, "rows": [round(share * gest_like.ROWS) for share in shares], "cut": CUT,
             "counts": [counts(folder) for folder in folders], "machine": machine, "stages": rows,
         }  # fmt: skip
         RESULTS.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
