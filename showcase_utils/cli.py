@@ -308,7 +308,10 @@ def find(
     store = Artifacts(load_settings(profile, overrides or []), artifacts)
     from showcase_utils.showcase.library import Library
 
-    for kind, table in Library(store).search(words).items():
+    found = Library(store).search(words)
+    if not any(map(len, found.values())):
+        _fail(f"nobody and no place has '{words}' in name or id: look with fewer letters, or with none for the busiest")
+    for kind, table in found.items():
         console.print(f"{len(table):,} {kind}{', the busiest of them' if len(table) > most else ''}")
         if len(table):
             console.print(table.head(most).to_string(index=False))
@@ -662,7 +665,8 @@ def check(profile: Profile = "demo", overrides: Overrides = None, artifacts: Roo
         table.add_row(notebook, found.state(notebook), does)
     for name, words in found.counts.items():
         console.print(f"{name:<10}{words}")
-    console.print(table)
+    if found.abilities:
+        console.print(table)
     for words in found.needs:
         console.print(words)
     if found.stops:

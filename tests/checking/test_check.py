@@ -155,6 +155,8 @@ def test_the_command_ends_with_one_where_a_run_would_stop(own):
     assert good.exit_code == 0 and "next  showcase run" in good.stdout
     bad = CliRunner().invoke(app, ["check", "--profile", profile, "-s", "data.annotations=no.csv"])
     assert bad.exit_code == 1 and "stops" in bad.stdout and "a run would stop" in bad.stderr
+    unread = CliRunner().invoke(app, ["check", "--profile", profile, "-s", "data.nonsense=3"])
+    assert "unknown key 'data.nonsense'" in unread.stdout and "what it does" not in unread.stdout
 
 
 def test_the_demo_world_needs_no_look(tmp_path):

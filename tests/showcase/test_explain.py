@@ -444,3 +444,14 @@ def test_the_command_names_a_place_of_photos(showcases, store, folder, tmp_path,
     assert title("--candidates", str(folder), "--name", "Chez <Nous>") == "Chez &lt;Nous&gt; for this reader"
     result = CliRunner().invoke(cli.app, ["explain", "user0", "place1", "--name", "Chez Nous"])
     assert result.exit_code == 1 and "--name Chez Nous: it names the place of --candidates" in result.output
+
+
+def test_the_command_that_finds_nothing_says_so(store, monkeypatch):
+    from typer.testing import CliRunner
+
+    from showcase_utils import cli
+
+    monkeypatch.setattr(cli, "Artifacts", lambda *_: store)
+    assert "1 places" in CliRunner().invoke(cli.app, ["find", "place1"]).output
+    result = CliRunner().invoke(cli.app, ["find", "sesame"])
+    assert result.exit_code == 1 and "no place has 'sesame' in name or id" in result.output
