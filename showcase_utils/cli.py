@@ -128,7 +128,7 @@ def train(profile: Profile = "demo", overrides: Overrides = None, artifacts: Roo
     `torchrun --nproc-per-node 4 -m showcase_utils.cli train --profile gest`
     """
     from showcase_utils.generation.build import train_generation
-    from showcase_utils.generation.training import training_table
+    from showcase_utils.generation.trained import training_table
 
     store = Artifacts(load_settings(profile, overrides or []), artifacts)
     folder = train_generation(store)
@@ -440,7 +440,7 @@ def report(
     parts = [part.strip() for part in only.split(",") if part.strip()] or reports.PARTS
     if unknown := [part for part in parts if part not in reports.PARTS]:
         _fail(f"--only {unknown[0]}: choose from {', '.join(reports.PARTS)}")
-    from showcase_utils.generation.training import training_table
+    from showcase_utils.generation.trained import training_table
 
     text = reports.report(store, training_table(store.path("generation")), parts)
     if to is None:

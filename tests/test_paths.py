@@ -9,7 +9,7 @@ from PIL import Image
 
 from showcase_utils.alignment.answers import merge_answers
 from showcase_utils.generation.tone import Tone
-from showcase_utils.generation.training import load_system, training_records, training_table
+from showcase_utils.generation.trained import load_system, training_records, training_table
 from showcase_utils.importing.run import import_tables
 from showcase_utils.importing.tables import read_table
 from showcase_utils.metrics.submitted import read_submissions

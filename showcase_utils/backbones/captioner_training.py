@@ -28,7 +28,8 @@ from showcase_utils.generation.corpus import ShowcaseCorpus
 from showcase_utils.generation.decoding import generate_texts
 from showcase_utils.generation.gpt2 import load_tokenizer
 from showcase_utils.generation.model import ShowcaseGenerator
-from showcase_utils.generation.training import DONE, load_system, train_system
+from showcase_utils.generation.trained import DONE, load_system
+from showcase_utils.generation.training import train_system
 
 SYSTEM = "ours_ce"
 EDIBLE = ("dish", "drink", "dessert")

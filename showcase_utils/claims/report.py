@@ -24,7 +24,7 @@ WIDE = 6  # measures beside each other, as many as a page holds
 def report(stages: Stages, trained: pd.DataFrame, parts: Sequence[str] = PARTS) -> str:
     """Some ``parts`` of what a run found, of ``PARTS``: the ledger, what texts name, all other measures, the training.
 
-    ``trained`` is what ``generation.training.training_table`` says of the run.
+    ``trained`` is what ``generation.trained.training_table`` says of the run.
     """
     made = {
         "claims": lambda: readme_table(stages),

@@ -39,7 +39,7 @@ def read_teller(stages: Stages, texts: Path, encode: Encode, seed: int, system: 
 
     def load() -> Generator:
         from showcase_utils.generation.gpt2 import load_tokenizer
-        from showcase_utils.generation.training import load_system
+        from showcase_utils.generation.trained import load_system
 
         chosen = name or telling_system(generation, seed)
         folder = generation / f"{chosen}-{seed}"
@@ -62,7 +62,7 @@ def telling_system(generation: Path, seed: int) -> str:
     Empty where no such system was trained.
     """
     from showcase_utils.generation.systems import SYSTEMS
-    from showcase_utils.generation.training import training_records
+    from showcase_utils.generation.trained import training_records
 
     records = [record for record in training_records(generation) if record["seed"] == seed]
     seeing = [record for record in records if SYSTEMS[record["system"]].tells]

@@ -34,7 +34,7 @@ from showcase_utils.generation.quotes import Quotes, quotable
 from showcase_utils.generation.systems import find_system
 from showcase_utils.generation.telling import Request, Teller, text_of
 from showcase_utils.generation.tone import Tone
-from showcase_utils.generation.training import load_system
+from showcase_utils.generation.trained import load_system
 from showcase_utils.generation.vlm import vlm_texts
 from showcase_utils.parallel import jobs_on, side_by_side
 from showcase_utils.recipes import write_json

@@ -10,12 +10,9 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 from transformers import (
     EarlyStoppingCallback,
-    PreTrainedModel,
     PreTrainedTokenizerBase,
     PrinterCallback,
     TrainerControl,
@@ -27,12 +24,11 @@ from showcase_utils.generation.callbacks import Records, SampleTexts, Steps, Two
 from showcase_utils.generation.corpus import ShowcaseCorpus
 from showcase_utils.generation.dataset import collate
 from showcase_utils.generation.gpt2 import quietly
-from showcase_utils.generation.systems import SYSTEMS, System, find_system, learning_rate
+from showcase_utils.generation.systems import System, find_system, learning_rate
+from showcase_utils.generation.trained import DONE
 from showcase_utils.generation.trainer import ShowcaseTrainer, current_process, training_arguments
-from showcase_utils.recipes import TIMING, is_intact, seal
-from showcase_utils.weights import check_finite
+from showcase_utils.recipes import is_intact, seal
 
-DONE = "training.json"
 STATE = "trainer_state.json"  # Trainer writes it last into a checkpoint
 
 
@@ -66,44 +62,6 @@ def train_system(
             _finish(folder, system, state, corpus)
     process.wait_for_everyone()
     return folder
-
-
-def load_system(folder: str | Path) -> PreTrainedModel:
-    """The trained model of a system's folder, ready to generate; its tokenizer comes from ``load_tokenizer(folder)``.
-
-    Raises ``FileNotFoundError`` when its training did not end.
-    """
-    folder = Path(folder)
-    if not (folder / DONE).is_file():
-        raise FileNotFoundError(f"no trained model in '{folder.name}': run notebook 04")
-    name = json.loads((folder / DONE).read_text())["system"]
-    with quietly():
-        model = find_system(name).model_class.from_pretrained(folder).eval()
-    check_finite(model, folder.name)
-    return model
-
-
-def training_records(generation: str | Path) -> list[dict[str, Any]]:
-    """What ``training.json`` says of every system that is trained, and the seconds it took."""
-    return [
-        json.loads(record.read_text()) | json.loads(record.with_name(TIMING).read_text())
-        for record in sorted(Path(generation).glob(f"*/{DONE}"))
-    ]
-
-
-def training_table(generation: str | Path) -> pd.DataFrame:
-    """A row per trained system and seed: title, seed, parameters, lr, steps, best_step, val_loss, val_ce, seconds.
-
-    ``val_ce`` is L_CE on validation, by which every system is stopped and kept; ``val_loss`` has all its terms.
-    ``seconds`` are those of the training on a machine that may have trained others at the same time. ``generation`` is
-    the stage's folder; rows come in the order of ``SYSTEMS``. Raises ``FileNotFoundError`` when there is none.
-    """
-    rows = training_records(generation)
-    if not rows:
-        raise FileNotFoundError(f"no trained system in '{Path(generation).name}': run notebook 04")
-    order = list(SYSTEMS)
-    rows.sort(key=lambda row: (order.index(row["system"]), row["seed"]))
-    return pd.DataFrame(rows).assign(system=[SYSTEMS[row["system"]].title for row in rows])
 
 
 def _fit(

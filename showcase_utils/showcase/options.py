@@ -146,7 +146,7 @@ class Ways:
 
     def _generator(self, system: str) -> Generator:
         from showcase_utils.generation.gpt2 import load_tokenizer
-        from showcase_utils.generation.training import load_system
+        from showcase_utils.generation.trained import load_system
 
         folder = self._run.path("generation") / f"{system}-{self.seed}"
         return load_system(folder), load_tokenizer(folder)

@@ -11,7 +11,8 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast, s
 from showcase_utils.config import Generation
 from showcase_utils.generation.corpus import ShowcaseCorpus
 from showcase_utils.generation.gpt2 import load_tokenizer
-from showcase_utils.generation.training import load_system, train_system
+from showcase_utils.generation.trained import load_system
+from showcase_utils.generation.training import train_system
 
 DIM = 16
 DISHES = ["ramen", "tacos", "sushi", "pizza", "curry", "burger", "salad", "pho", "paella", "falafel"]

@@ -17,7 +17,8 @@ from showcase_utils.generation.dataset import collate
 from showcase_utils.generation.decoding import generate_texts, model_inputs
 from showcase_utils.generation.gpt2 import IGNORED, load_tokenizer
 from showcase_utils.generation.systems import SYSTEMS, find_system
-from showcase_utils.generation.training import load_system, train_system
+from showcase_utils.generation.trained import load_system
+from showcase_utils.generation.training import train_system
 from tests.generation.weights import with_random_weights
 
 BASELINES = ["st", "r2gen", "ref2seq", "peter", "nrt", "att2seq", "pepler"]

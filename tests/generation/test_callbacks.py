@@ -10,7 +10,8 @@ from showcase_utils.generation import callbacks
 from showcase_utils.generation.callbacks import SampleTexts, read_samples
 from showcase_utils.generation.decoding import generate_texts
 from showcase_utils.generation.systems import find_system
-from showcase_utils.generation.training import load_system, train_system
+from showcase_utils.generation.trained import load_system
+from showcase_utils.generation.training import train_system
 
 pytestmark = pytest.mark.slow
 

@@ -5,7 +5,8 @@ import torch
 from showcase_utils.generation.baselines import base, show_and_tell
 from showcase_utils.generation.decoding import model_inputs
 from showcase_utils.generation.systems import SYSTEMS, System
-from showcase_utils.generation.training import load_system, train_system
+from showcase_utils.generation.trained import load_system
+from showcase_utils.generation.training import train_system
 from tests.contributing import example
 
 

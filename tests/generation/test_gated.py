@@ -18,7 +18,8 @@ from showcase_utils.generation.gated import GatedCrossAttention
 from showcase_utils.generation.gpt2 import load_tokenizer
 from showcase_utils.generation.model import ShowcaseGenerator
 from showcase_utils.generation.systems import find_system
-from showcase_utils.generation.training import load_system, train_system
+from showcase_utils.generation.trained import load_system
+from showcase_utils.generation.training import train_system
 from tests.generation.conftest import make_corpus, make_settings
 from tests.generation.decoders import learn_by_heart, save_family
 from tests.generation.inputs import DIM, TEXTS, make_batch, make_labels

@@ -19,8 +19,9 @@ from showcase_utils.generation.decoding import write_texts
 from showcase_utils.generation.gpt2 import load_tokenizer
 from showcase_utils.generation.model import ShowcaseGenerator
 from showcase_utils.generation.systems import find_system
+from showcase_utils.generation.trained import load_system
 from showcase_utils.generation.trainer import ShowcaseTrainer
-from showcase_utils.generation.training import load_system, train_system
+from showcase_utils.generation.training import train_system
 from tests.generation.conftest import make_corpus, make_settings
 from tests.generation.decoders import FAMILIES, learn_by_heart, save_family, save_gguf
 from tests.generation.inputs import DIM, MASKS, TEXTS, make_batch, make_labels

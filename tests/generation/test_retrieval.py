@@ -11,7 +11,8 @@ from showcase_utils.generation import retrieval
 from showcase_utils.generation.decoding import model_inputs
 from showcase_utils.generation.retrieval import retrieve
 from showcase_utils.generation.systems import find_system
-from showcase_utils.generation.training import load_system, train_system
+from showcase_utils.generation.trained import load_system
+from showcase_utils.generation.training import train_system
 from tests.generation.conftest import make_settings
 from tests.generation.decoders import save_family
 

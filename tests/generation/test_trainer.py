@@ -17,8 +17,9 @@ from showcase_utils.generation.callbacks import read_samples
 from showcase_utils.generation.dataset import collate
 from showcase_utils.generation.losses import cross_modal_contrastive, personalized_contrastive
 from showcase_utils.generation.systems import find_system
+from showcase_utils.generation.trained import load_system
 from showcase_utils.generation.trainer import ShowcaseTrainer, training_arguments
-from showcase_utils.generation.training import load_system, train_system
+from showcase_utils.generation.training import train_system
 from tests.generation.weights import assert_same_weights
 
 pytestmark = pytest.mark.slow

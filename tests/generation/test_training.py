@@ -20,8 +20,9 @@ from showcase_utils.generation import training
 from showcase_utils.generation.gpt2 import load_tokenizer
 from showcase_utils.generation.scoring import cross_entropy
 from showcase_utils.generation.systems import SYSTEMS
+from showcase_utils.generation.trained import load_system, training_table
 from showcase_utils.generation.trainer import ShowcaseTrainer, training_arguments
-from showcase_utils.generation.training import load_system, train_system, training_table
+from showcase_utils.generation.training import train_system
 from tests.generation.conftest import make_corpus, make_settings
 
 pytestmark = pytest.mark.slow

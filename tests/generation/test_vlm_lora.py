@@ -13,7 +13,8 @@ from showcase_utils.config import load_settings
 from showcase_utils.generation.decoding import generate_texts, write_texts
 from showcase_utils.generation.gpt2 import IGNORED
 from showcase_utils.generation.systems import find_system
-from showcase_utils.generation.training import load_system, train_system
+from showcase_utils.generation.trained import load_system
+from showcase_utils.generation.training import train_system
 from showcase_utils.generation.vlm import questions, vlm_texts
 from showcase_utils.generation.vlm_lora import VlmLora
 from tests.generation.conftest import make_corpus, make_settings
