@@ -10,17 +10,11 @@ busy machine.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import time
 from collections.abc import Callable
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).parent / "results" / "explain.json"
-GOALS = {"warm_p50_ms": 50, "batch_s": 1, "load_s": 1.5}
+from summary import Row, store
 
 
 def timed(call: Callable[[], Any]) -> tuple[float, float, Any]:
@@ -34,11 +28,21 @@ def quantile(values: list[float], share: float) -> float:
     return sorted(values)[int(share * (len(values) - 1))]
 
 
+def rows(report: dict) -> tuple[str, list[Row]]:
+    call, batch, loop = report["warm_call_ms"], report["batch"]["cpu"], report["loop_over_calls"]["cpu"]
+    return f"profile `{report['run']}`, threads: {report['threads']}, processor seconds", [
+        Row("a warm call: median; 90 %", f"{call['p50']['cpu']:.0f}; {call['p90']['cpu']:.0f} ms", "at most 50 ms"),
+        Row(f"{report['pairs']} pairs in one batch; by a loop over calls", f"{batch:.1f}; {loop:.1f} s", "at most 1 s"),
+        Row("loading, after imports", f"{report['loading']['cpu']:.2f} s", "at most 1.5 s"),
+        Row("page of 60 showcases", f"{report['page_of_60']['megabytes']:.1f} MB"),
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", nargs="?", default="demo")
     parser.add_argument("--pairs", type=int, default=200)
-    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     imports = timed(lambda: __import__("showcase_utils.showcase"))
     import torch
@@ -47,8 +51,7 @@ def main() -> None:
 
     load = timed(lambda: Showcases.load(arguments.run))
     showcases: Showcases = load[2]
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
+    torch.set_num_threads(arguments.threads)
     visits = showcases.library.test_visits(arguments.pairs)
     first = timed(lambda: showcases.explain_many(visits))  # reads what is then remembered, and loads the generator
     calls = [timed(lambda pair=pair: showcases.explain(*pair)) for pair in visits]
@@ -58,11 +61,8 @@ def main() -> None:
     html = timed(lambda: page(made, "Showcases"))
     result = {
         "run": showcases.settings.profile,
-        "machine": {"processor": platform.machine(), "threads": torch.get_num_threads()},
-        "load": round(os.getloadavg()[0], 2),
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in ("numpy", "torch")},
+        "threads": arguments.threads,
         "pairs": len(visits),
-        "goals": GOALS,
         "imports": {"seconds": imports[0], "cpu": imports[1]},
         "loading": {"seconds": load[0], "cpu": load[1]},
         "first_batch": {"seconds": first[0], "cpu": first[1]},
@@ -75,9 +75,7 @@ def main() -> None:
         "loop_over_calls": {"seconds": loop[0], "cpu": loop[1], "ratio_of_cpu": loop[1] / batch[1]},
         "page_of_60": {"megabytes": len(html[2].encode()) / 1e6, "seconds": html[0], "cpu": html[1]},
     }  # fmt: skip
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(result, indent=1))
+    store("explain", result, rows(result), ("numpy", "torch"))
 
 
 if __name__ == "__main__":

@@ -9,22 +9,19 @@ pycocoevalcap's rows are left out where it is not installed.
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import random
 import time
 from collections.abc import Callable
-from importlib.metadata import version
-from pathlib import Path
 
 from nltk.translate.meteor_score import meteor_score
 from nltk.translate.nist_score import corpus_nist
 from sacrebleu.metrics import BLEU
+from summary import Row, as_fast, store
 
 from showcase_utils.metrics import text
 
-RESULTS = Path(__file__).parent / "results" / "metrics.json"
 WORDS, MEAN_LENGTH = 8000, 24.32
+GOALS = {"NIST-4 (nltk)": "at least 1"}
 
 
 def made_up(pairs: int) -> tuple[list[str], list[str]]:
@@ -67,7 +64,7 @@ def peers(hypotheses: list[str], references: list[str]) -> dict[str, tuple[Calla
         pairs = zip(hyps, refs, strict=True)
         return sum(meteor_score([ref], hyp, wordnet=NoSynonyms) for hyp, ref in pairs) / len(hyps)
 
-    rows = {
+    beside = {
         "BLEU-1 to 4 (sacrebleu)": (lambda: text.bleus(hypotheses, references)[4], their_bleus),
         "METEOR (nltk)": (lambda: text.meteor(hypotheses, references), their_meteor),
         "NIST-4 (nltk)": (
@@ -79,18 +76,26 @@ def peers(hypotheses: list[str], references: list[str]) -> dict[str, tuple[Calla
         from pycocoevalcap.cider.cider import Cider
         from pycocoevalcap.rouge.rouge import Rouge
     except ImportError:
-        return rows
+        return beside
     gts = {i: [" ".join(ref)] for i, ref in enumerate(refs)}
     res = {i: [" ".join(hyp)] for i, hyp in enumerate(hyps)}
-    rows["ROUGE-L (pycocoevalcap)"] = (
+    beside["ROUGE-L (pycocoevalcap)"] = (
         lambda: text.rouge_l(hypotheses, references),
         lambda: Rouge().compute_score(gts, res)[0],
     )
-    rows["CIDEr-D (pycocoevalcap)"] = (
+    beside["CIDEr-D (pycocoevalcap)"] = (
         lambda: text.cider(hypotheses, references),
         lambda: Cider().compute_score(gts, res)[0],
     )
-    return rows
+    return beside
+
+
+def rows(report: dict) -> tuple[str, list[Row]]:
+    measured = [Row(name, as_fast(metric["ratio"]), GOALS.get(name, "")) for name, metric in report["metrics"].items()]
+    return f"{report['pairs']:,} pairs of texts, one core", [
+        *measured,
+        Row("all of the n-gram row", f"{report['whole_row_seconds']} s"),
+    ]
 
 
 def main() -> None:
@@ -103,19 +108,15 @@ def main() -> None:
     result = {
         "pairs": options.pairs,
         "rounds": options.rounds,
-        "machine": f"{platform.machine()}, one core, Python {platform.python_version()}",
-        "versions": {name: version(name) for name in ("nltk", "sacrebleu", "numpy")},
         "whole_row_seconds": round(row, 2),
         "metrics": {},
     }
-    print(f"whole n-gram row, {options.pairs} pairs: {row:.2f} s")
     for name, (ours, theirs) in peers(hypotheses, references).items():
         (own, value), (their, expected) = seconds(ours, options.rounds), seconds(theirs, options.rounds)
         if abs(float(value) - float(expected)) > 1e-6:
             raise SystemExit(f"{name}: {float(value)} is not {expected}")
         result["metrics"][name] = {"ours": round(own, 3), "theirs": round(their, 3), "ratio": round(their / own, 2)}
-        print(f"{name:<28}{own:7.2f} s  {their:7.2f} s  {their / own:5.2f}×")
-    RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    store("metrics", result, rows(result), ("nltk", "sacrebleu", "numpy"))
 
 
 if __name__ == "__main__":

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import gc
 import json
 import os
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -78,6 +80,7 @@ def main(
     ] = False,
 ) -> None:
     """Personalized Showcases: photos and text that say why a place suits a user."""
+    gc.set_threshold(200_000, 50, 50)  # imports make much that stays; looking through it for garbage takes a sixth
 
 
 @app.command()
@@ -713,11 +716,23 @@ def annotate(
 def bench(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Which one; without it, all are listed.")] = "",
+    everything: Annotated[
+        bool, typer.Option("--all", help="Run one after another, and write the table of benchmarks/README.md.")
+    ] = False,
 ) -> None:
-    """Measure ours beside its peers in one run; what follows the name goes to the benchmark."""
+    """Measure ours beside its peers in one run; what follows the name goes to the benchmark.
+
+    `--all` takes half an hour on two cores, most of it for `reading`; `explain` wants a finished run of `demo`. A peer
+    that is not installed is left out. Not part of it: `rehearsal` (hours) and benchmarks/worlds.py (an hour).
+    """
     folder = PACKAGE.parent / "benchmarks"
     files = sorted([*folder.glob("bench_*.py"), *folder.glob("rehearsal.py")])
     there = {path.stem.removeprefix("bench_"): path for path in files}
+    if everything:
+        if name or context.args:
+            _fail("--all runs every benchmark as it is: give nothing beside it")
+        _bench_all(folder, [known for known in there if known != "rehearsal"])
+        return
     if not name:
         for known, path in there.items():
             purpose, _, _ = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")
@@ -738,6 +753,21 @@ def backbones(
     from showcase_utils.backbones.training import train_backbones
 
     train_backbones(output, seed=seed, max_steps=steps)
+
+
+def _bench_all(folder: Path, names: list[str]) -> None:
+    """Every benchmark in a process of its own, then the table; ends with exit code 1 where one of them failed."""
+    failed = []
+    for number, name in enumerate(names, 1):
+        console.print(f"{number} of {len(names)}: {name}")
+        started = time.perf_counter()
+        if subprocess.run([sys.executable, str(folder / f"bench_{name}.py")]).returncode:
+            failed.append(name)
+        console.print(f"{(time.perf_counter() - started) / 60:.1f} minutes")
+    if subprocess.run([sys.executable, str(folder / "summary.py")]).returncode:
+        failed.append("the table")
+    if failed:
+        _fail(f"failed: {', '.join(failed)}; the reasons stand above, and the table keeps what was found before")
 
 
 def _stage_table(store: Artifacts, verify: bool = False) -> Table:
