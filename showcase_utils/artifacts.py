@@ -17,6 +17,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -327,14 +328,9 @@ class Artifacts:
     def _manifest(self, stage: str) -> dict[str, Any] | None:
         """The manifest, empty where there is none; ``None``: it is damaged."""
         try:
-            manifest = json.loads((self.folder / stage / MANIFEST).read_bytes())
-            sizes = [row["bytes"] for row in manifest["files"].values()]
-            whole = manifest["contents"] == _contents(manifest["files"]) and set(map(type, sizes)) <= {int}
+            return _parsed((self.folder / stage / MANIFEST).read_bytes())
         except FileNotFoundError:
             return {}
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return None
-        return manifest if whole and manifest.keys() >= {"fingerprint", "recipe"} else None
 
     def _damage(self, stage: str, manifest: Mapping[str, Any], verify: bool) -> str:
         look = (stage, manifest["contents"])
@@ -359,6 +355,18 @@ def _spec(stage: str) -> Stage:
     if stage not in STAGES:
         raise KeyError(f"no stage '{stage}': the stages are {', '.join(STAGES)}")
     return STAGES[stage]
+
+
+@lru_cache(maxsize=16)  # each look at one stage looks at all before it, whose manifests name thousands of files
+def _parsed(manifest: bytes) -> dict[str, Any] | None:
+    """What is written in a manifest; ``None``: it is damaged."""
+    try:
+        found = json.loads(manifest)
+        sizes = [row["bytes"] for row in found["files"].values()]
+        whole = found["contents"] == _contents(found["files"]) and set(map(type, sizes)) <= {int}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return found if whole and found.keys() >= {"fingerprint", "recipe"} else None
 
 
 def _device_name(name: str) -> str:

@@ -7,8 +7,10 @@ import importlib.metadata
 import json
 import os
 import platform
+import stat
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +42,7 @@ def recipe_of(settings: Settings, keys: Iterable[str], inputs: Mapping[str, str]
     outside = {key: _stat(chosen.pop(key)) for key in marked(Input) if key in chosen}
     for key, weights in marked(Weights).items():
         if chosen.get(key) == "embedded":
-            outside[key] = [[name, row["sha256"]] for name, row in file_digests(BACKBONES / weights.embedded).items()]
+            outside[key] = _embedded(BACKBONES / weights.embedded)
         elif files := _stat_model(chosen.get(key)):
             outside[key] = files
     lists = [value for value in chosen.values() if isinstance(value, list)]
@@ -105,10 +107,14 @@ def damage(folder: Path, files: Mapping[str, Mapping[str, Any]], memory: Path | 
     now, wrong = {}, []
     for name, row in files.items():
         path = folder / name
-        if not path.is_file():
+        try:
+            facts = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            facts = None
+        if facts is None or not stat.S_ISREG(facts.st_mode):
             wrong.append(f"{name} is gone")
             continue
-        mark = [path.stat().st_size, path.stat().st_mtime_ns]
+        mark = [facts.st_size, facts.st_mtime_ns]
         if (thorough or looked.get(name) != mark) and (mark[0] != row["bytes"] or _sha256(path) != row["sha256"]):
             wrong.append(f"{name} is not what was written")
         else:
@@ -145,6 +151,12 @@ def _read_json(path: Path) -> dict[str, Any]:
     except (FileNotFoundError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+@cache
+def _embedded(folder: Path) -> list[list[str]]:
+    """Name and digest of each file of a model that ships with the package, which like its code stays as it is."""
+    return [[name, row["sha256"]] for name, row in file_digests(folder).items()]
 
 
 def _sha256(path: Path) -> str:

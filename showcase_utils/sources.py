@@ -22,14 +22,13 @@ GROUND = {"artifacts", "recipes", "cli", "config", "devices", "extras", "pipelin
 def code_digests(modules: Iterable[str]) -> dict[str, str]:
     """A digest for each module of ours that ``modules`` (dotted names) are or import, directly or by way of others."""
     found: dict[str, str] = {}
-    waiting = list(modules)
+    waiting = [(name, path) for name in modules if (path := _path(name))]
     while waiting:
-        name = waiting.pop()
+        name, path = waiting.pop()
         if name in found or name.split(".")[1:2] and name.split(".")[1] in GROUND:
             continue
-        if path := _path(name):
-            found[name], imports = _read(path)
-            waiting += imports
+        found[name], imports = _read(path)
+        waiting += imports
     return dict(sorted(found.items()))
 
 
@@ -46,7 +45,7 @@ def foreign_digests(modules: Iterable[str]) -> dict[str, str]:
 
 def imported_modules(source: str) -> list[str]:
     """The modules of ours that some code imports, for the cells of a notebook."""
-    return _imports(ast.walk(ast.parse(source)), ())
+    return _imports(_statements(ast.parse(source)), ())
 
 
 @cache
@@ -68,20 +67,30 @@ def table_names(module: str, table: str) -> tuple[str, ...]:
 
 
 @cache
-def _read(path: Path) -> tuple[str, tuple[str, ...]]:
+def _read(path: Path) -> tuple[str, tuple[tuple[str, Path], ...]]:
+    """The digest of a file, and the modules of ours that it imports with their files."""
     text = path.read_text(encoding="utf-8")
-    nodes = list(ast.walk(ast.parse(text)))
+    nodes = _statements(ast.parse(text))
     inside = path.is_relative_to(PACKAGE.parent)
     package = path.relative_to(PACKAGE.parent).with_suffix("").parts[:-1] if inside else ()
     code = hashlib.sha256("\n".join(_code_lines(text, nodes)).encode()).hexdigest()[:16]
-    return code, tuple(name for name in dict.fromkeys(_imports(nodes, package)) if _path(name))
+    return code, tuple((name, found) for name in dict.fromkeys(_imports(nodes, package)) if (found := _path(name)))
+
+
+def _statements(tree: ast.Module) -> list[ast.AST]:
+    """All statements of a module, also inside others; expressions, which are most of a tree, import nothing."""
+    nodes: list[ast.AST] = [tree]
+    for node in nodes:  # which grows
+        for part in ("body", "handlers", "orelse", "finalbody", "cases"):
+            nodes += getattr(node, part, ())
+    return nodes
 
 
 def _path(name: str) -> Path | None:
     """The file of a module of ours; nothing for a name inside a module, or of another package."""
-    base = PACKAGE.parent.joinpath(*name.split("."))
     if name.split(".")[0] != PACKAGE.name:
         return None
+    base = PACKAGE.parent.joinpath(*name.split("."))
     return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
 
 
