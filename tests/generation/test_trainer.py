@@ -180,8 +180,9 @@ def test_half_precision_trains_and_writes_as_it_learns(name, corpus, tmp_path):
 
 @pytest.mark.slow
 def test_compiled_training_saves_plain_weights(corpus, tmp_path, monkeypatch):
-    """The eager backend: it wraps the model as the others do, and needs no compiler."""
-    plain, _ = _weights(corpus, tmp_path / "plain", "img_gpt2", epochs=1)
+    """The eager backend: it wraps the model as the others do, and needs no compiler. Steps of other lengths recompile."""
+    one_step = {"epochs": 1, "batch_size": 48}
+    plain, _ = _weights(corpus, tmp_path / "plain", "img_gpt2", **one_step)
 
     def eager(torch_compile, **options):
         return TrainingArguments(torch_compile_backend="eager" if torch_compile else None, **options)
@@ -189,7 +190,7 @@ def test_compiled_training_saves_plain_weights(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(trainer_module, "TrainingArguments", eager)
     before = torch._dynamo.utils.counters["stats"]["unique_graphs"]
     try:
-        compiled, _ = _weights(corpus, tmp_path / "compiled", "img_gpt2", epochs=1, compile=True)
+        compiled, _ = _weights(corpus, tmp_path / "compiled", "img_gpt2", compile=True, **one_step)
     finally:
         for name in [name for name in os.environ if name.startswith("ACCELERATE_DYNAMO")]:
             del os.environ[name]  # TrainingArguments sets them, and later trainings would compile
