@@ -199,7 +199,7 @@ def main() -> None:
         "milliseconds_per_photo_by_size": {str(n): round(1000 * value / n, 2) for n, value in by_size.items()},
         "slope_over_photos": round(float(slope), 3),
     }
-    store("encoding", results, rows(results), ("torch", "open_clip_torch"))
+    store("encoding", results, rows(results), ("torch", "open_clip_torch", "clip-retrieval"))
 
 
 if __name__ == "__main__":

@@ -267,7 +267,7 @@ def main() -> None:
         "kdpp_sampling": sampling(),
         "training": training(),
     }
-    store("greedy_map", result, rows(result), ("numpy", "torch"))
+    store("greedy_map", result, rows(result), ("numpy", "torch", "dppy"))
 
 
 if __name__ == "__main__":

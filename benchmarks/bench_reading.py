@@ -220,8 +220,7 @@ def main() -> None:
     }
     about = "least seconds and largest memory of the repeats; slopes of processor seconds over rows, log-log"
     report = {"about": about, "repeats": arguments.repeats, "summary": summary, "table": table}
-    parsers = [name for peer, name in PARSERS.items() if peer in peers]
-    store("reading", report, rows(report), ("pandas", "pyarrow", *parsers))
+    store("reading", report, rows(report), ("pandas", "pyarrow", *PARSERS.values()))
 
 
 if __name__ == "__main__":

@@ -7,13 +7,14 @@ in ``rows``.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import importlib
 import json
 import os
 import platform
 from collections.abc import Iterable
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,12 +49,19 @@ def processor() -> str:
 
 
 def store(name: str, report: dict[str, Any], rows: tuple[str, list[Row]], packages: Iterable[str]) -> None:
-    """Writes results/NAME.json, with date, machine, load and the versions of ``packages``, and prints the rows."""
+    """Writes results/NAME.json, with date, machine and load, and prints the rows.
+
+    The versions of ``packages`` stand there too, but for those that are not installed.
+    """
+    versions = {"python": platform.python_version()}
+    for package in packages:
+        with contextlib.suppress(PackageNotFoundError):
+            versions[package] = version(package)
     measured = {
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M"),
         "machine": processor(),
         "load": round(os.getloadavg()[0], 2),
-        "versions": {"python": platform.python_version()} | {package: version(package) for package in packages},
+        "versions": versions,
     }
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"

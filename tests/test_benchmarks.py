@@ -17,7 +17,7 @@ def rows(report):
     return "ten | eleven", [theirs, Row("another", as_fast("not installed"))]
 
 if __name__ == "__main__":
-    store("good", {"ratio": 4.1875}, rows({"ratio": 4.1875}), ("numpy",))
+    store("good", {"ratio": 4.1875}, rows({"ratio": 4.1875}), ("numpy", "no-such-peer"))
 """
 BAD = GOOD.partition("if __name__")[0] + "if __name__ == '__main__':\n    raise SystemExit('no such city')\n"
 
