@@ -180,7 +180,7 @@ def test_half_precision_trains_and_writes_as_it_learns(name, corpus, tmp_path):
 
 @pytest.mark.slow
 def test_compiled_training_saves_plain_weights(corpus, tmp_path, monkeypatch):
-    """The eager backend: it wraps the model as the others do, and needs no compiler. Steps of other lengths recompile."""
+    """The eager backend: it wraps the model as the others do, and needs no compiler. Other lengths recompile."""
     one_step = {"epochs": 1, "batch_size": 48}
     plain, _ = _weights(corpus, tmp_path / "plain", "img_gpt2", **one_step)
 
