@@ -49,9 +49,8 @@ class Library:
         self.reviews = load_s1(run)
         self.features = open_features(run)
         images = load_images(run).drop_duplicates("image_id")
-        images = images[
-            images["image_id"].isin(usable_ids(images)) & images["image_id"].isin(set(self.features.photos.ids))
-        ]
+        usable = usable_ids(images) & set(self.features.photos.ids)
+        images = images[[image_id in usable for image_id in images["image_id"]]]
         self.paths: dict[str, str] = dict(zip(images["image_id"], images["path"], strict=True))
         self._place_of: dict[str, str] = dict(zip(images["image_id"], images["business_id"], strict=True))
         columns = (self.reviews[name].tolist() for name in Visit._fields)
@@ -102,7 +101,7 @@ class Library:
         come to 1 differs from one CLIP to the next. ``COPY`` where there are too few pairs to say.
         """
         ids = [i for i in islice(self.features.photos.ids, MEASURED) if i in self._place_of]
-        rows, places = self.features.photos[ids], np.array([self._place_of[i] for i in ids])
+        rows, places = self.features.photos[ids], pd.factorize(np.array([self._place_of[i] for i in ids], object))[0]
         cosines = (rows @ rows.T)[np.triu(places[:, None] != places, 1)]
         return min(COPY, float(np.quantile(cosines, 1 - ALIKE))) if len(cosines) * ALIKE >= 1 else COPY
 
