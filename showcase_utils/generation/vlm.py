@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import torch
 from PIL import Image
-from transformers import AutoModelForImageTextToText, AutoProcessor, BatchFeature, ProcessorMixin
+from transformers import AutoModelForImageTextToText, BatchFeature, ProcessorMixin
 
 from showcase_utils.devices import resolve_device
 from showcase_utils.encoding.batches import open_photo
@@ -46,6 +46,8 @@ def conversation(photos: Sequence[Image.Image], past: Sequence[str]) -> list[dic
 
 def load_processor(model: str) -> ProcessorMixin:
     """Raises ``ValueError`` for a model without a chat template, ``OSError`` when there is none."""
+    from transformers import AutoProcessor  # what reads pixels, and other systems do not
+
     with quietly():
         processor = AutoProcessor.from_pretrained(model, trust_remote_code=False)
     if not getattr(processor, "chat_template", None):
