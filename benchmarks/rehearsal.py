@@ -6,11 +6,11 @@ Run: python benchmarks/rehearsal.py [--share S …] [--folder DIR] [--to STAGE] 
 The file is made by ``gest_like.py`` (share 1: 1.49 million rows), its photos are an index and empty files, of which
 about as many are there as GEST-s1 has, and features are made up: unit vectors of 512 dimensions, random, behind a CLIP
 that is small and untrained. All else is what `showcase run` runs, stage by stage, each in a process of its own: the
-stages' builders with the settings of the profile ``gest``, but for what stands in ``CUT``. Models are trained on an
-evenly spaced part of the pools, and for a part of an epoch's steps, and a part of the test reviews gets texts, which
-alone are evaluated: ``PART`` says which; the table scales them up. Φ is the cosine, with the threshold that leaves as
-large a part of GEST-s1 as GEST-s2 is. Processor seconds count, since other work on the machine does not change them
-much, from when the code is imported; one thread, one model at a time.
+stages' builders with the settings of the profile ``gest``, but for what stands in ``CUT``. Rankers are trained on some
+of the pools, evenly spaced, generators for some of an epoch's steps, and some of the test reviews get texts, which
+alone are evaluated: ``EVERY`` says how many; all seconds that are reported are scaled up to the whole. Φ is the cosine,
+with the threshold that leaves as large a part of GEST-s1 as GEST-s2 is. Processor seconds count, since other work on
+the machine does not change them much, from when the code is imported; one thread, one model at a time.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ CUT: dict[str, dict[str, Any]] = {  # what is smaller here than in the profile `
     },
     "evaluation": {"bertscore_model": "embedded"},
 }  # fmt: skip
-PART = {"selection": 1 / 25, "generation": 1 / 25, "texts": 1 / 4, "evaluation": 1 / 4}  # of pools, steps, reviews
+EVERY = {"selection": 256, "generation": 25, "texts": 8, "evaluation": 8}  # at share 1; of less, as many fewer
 SCALED = {"selection": "train", "generation": "train_system", "texts": "write_all_texts", "evaluation": ""}
 TRAINING = ("selection", "generation")  # which epochs multiply
 PARTS = {  # functions of a builder's module whose seconds are told apart
@@ -180,14 +180,13 @@ def made_up_features(settings: Settings) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def in_part(stage: str) -> Iterator[None]:
-    """The stage sees ``PART`` of what it would train on, or of the reviews that it would write for."""
+def in_part(stage: str, every: int) -> Iterator[None]:
+    """The stage sees one of ``every`` so many pools or steps to train on, or reviews to write for."""
     from showcase_utils.generation import training
     from showcase_utils.generation.corpus import ShowcaseCorpus
     from showcase_utils.selection.pools import Pools
 
     pools_rows, arguments_of, corpus_rows = Pools.rows, training.training_arguments, ShowcaseCorpus.rows
-    every = round(1 / PART.get(stage, 1))
 
     def pools(self: Pools, split: str, informative: bool = False) -> Any:
         rows = pools_rows(self, split, informative)
@@ -216,12 +215,17 @@ def in_part(stage: str) -> Iterator[None]:
         training.training_arguments = arguments_of
 
 
-def work(stage: str, profile: Path) -> dict[str, Any]:
+def every_of(stage: str, share: float) -> int:
+    """One of how many pools, steps or reviews a stage sees: about as many of them at every share."""
+    return max(1, round(EVERY.get(stage, 1) * share))
+
+
+def work(stage: str, profile: Path, every: int) -> dict[str, Any]:
     """Makes one stage in this process: processor seconds, those of its parts, wall seconds, peak memory."""
     store = Artifacts(load_settings(profile), profile.parent / "artifacts")
     module = importlib.import_module(STAGES[stage].module)
     replaced = made_up_features(store.settings) if stage == "features" else contextlib.nullcontext()
-    with told_apart(module, PARTS[stage]) as parts, replaced, in_part(stage):
+    with told_apart(module, PARTS[stage]) as parts, replaced, in_part(stage, every):
         started, cpu = time.perf_counter(), time.process_time()
         store.make(stage, progress=False)
         cpu, seconds = time.process_time() - cpu, time.perf_counter() - started
@@ -246,6 +250,7 @@ def rehearse(folder: Path, share: float, stages: Sequence[str]) -> dict[str, dic
         store.forget(stage)
         print(f"share {share:.4g}: {stage}, {number} of {len(stages)} …", end="", flush=True)
         command = [sys.executable, __file__, "--stage", stage, "--profile", str(profile)]
+        command += ["--every", str(every_of(stage, share))]
         environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
         done = subprocess.run(command, capture_output=True, text=True, env=environment)
         if done.returncode:
@@ -281,32 +286,37 @@ def epochs_left_out(stage: str) -> float:
 def summary(shares: Sequence[float], runs: Sequence[dict[str, dict[str, Any]]]) -> list[dict[str, Any]]:
     """Per stage, and per part of it: seconds by share, slope, and what the published counts would take.
 
-    That is the largest share's seconds, grown by the slope, or in proportion where the slope is below one: at small
-    sizes what every call costs hides part of it. Of what was done in ``PART`` it is the whole, all of it in proportion,
-    also what would not grow. ``full_epochs`` multiplies training by the epochs that were cut.
+    Seconds are of the whole: what was done in part is scaled up, all of it, also what would not grow. The published
+    counts take the largest share's seconds, grown by the slope, or in proportion where the slope is below one: at small
+    sizes what every call costs hides part of it. ``full_epochs`` multiplies training by the epochs that were cut.
     """
     rows = []
     for stage in runs[0]:
-        names = ["", *sorted({name for run in runs for name in run[stage]["parts"]})]
-        for name in names:
+        scaled = SCALED.get(stage)
+        every = [every_of(stage, share) for share in shares]
+        done = [run[stage]["parts"].get(scaled, 0.0) if scaled else run[stage]["cpu_seconds"] for run in runs]
+        more = [seconds * (one_of - 1) for seconds, one_of in zip(done, every, strict=True)]
+        for name in ["", *sorted({name for run in runs for name in run[stage]["parts"]})]:
             seconds = [run[stage]["parts"].get(name, 0.0) if name else run[stage]["cpu_seconds"] for run in runs]
-            if name and name != SCALED.get(stage) and seconds[-1] < 0.02 * runs[-1][stage]["cpu_seconds"]:
+            if name and name != scaled and seconds[-1] < 0.02 * runs[-1][stage]["cpu_seconds"]:
                 continue
+            if name in ("", scaled):
+                seconds = [one + other for one, other in zip(seconds, more, strict=True)]
+            elif scaled == "":
+                seconds = [one * of for one, of in zip(seconds, every, strict=True)]
             exponent = slope(list(shares), seconds) if len(shares) > 1 and min(seconds) > 0 else None
             whole = seconds[-1] * (1 / shares[-1]) ** max(1.0, exponent or 1.0)
             row = {"stage": stage, "part": name, "cpu_seconds": seconds, "slope": exponent, "whole": whole}
-            row["in_part"] = SCALED.get(stage) == name
             if not name:
                 peaks = [run[stage]["peak_gib"] for run in runs]
                 row |= {"peak_gib": peaks, "gb_on_disk": [run[stage]["gb_on_disk"] for run in runs]}
             rows.append(row)
-    for row in (row for row in rows if row["in_part"]):
-        (stage,) = (one for one in rows if one["stage"] == row["stage"] and not one["part"])
-        done, row["whole"] = row["whole"], row["whole"] / PART[row["stage"]]
-        if row is not stage:
-            stage["whole"] += row["whole"] - done
-        if row["stage"] in TRAINING:
-            stage["full_epochs"] = stage["whole"] + row["whole"] * (epochs_left_out(row["stage"]) - 1)
+    for stage in TRAINING:
+        of = {row["part"]: row for row in rows if row["stage"] == stage}
+        if of:
+            training = of[SCALED[stage]]["whole"]
+            of[""]["full_epochs"] = of[""]["whole"] + training * (epochs_left_out(stage) - 1)
+            of[""]["beside_training"] = of[""]["whole"] - training
     return rows
 
 
@@ -319,6 +329,7 @@ def table(shares: Sequence[float], rows: Sequence[dict[str, Any]]) -> pd.DataFra
         line["slope"] = "–" if row["slope"] is None else f"{row['slope']:.2f}"
         line["peak GiB"] = f"{row['peak_gib'][-1]:.1f}" if "peak_gib" in row else ""
         line["minutes, whole"] = f"{row['whole'] / 60:.1f}"
+        line["beside training"] = f"{row['beside_training'] / 60:.1f}" if "beside_training" in row else ""
         line["with all epochs"] = f"{row['full_epochs'] / 60:.0f}" if "full_epochs" in row else ""
         lines.append(line)
     return pd.DataFrame(lines).set_index("stage")
@@ -332,9 +343,10 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="results/rehearsal.json and the README's table")
     parser.add_argument("--stage", choices=ORDER, help=argparse.SUPPRESS)
     parser.add_argument("--profile", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--every", type=int, default=1, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.stage:
-        print(json.dumps(work(arguments.stage, arguments.profile)))
+        print(json.dumps(work(arguments.stage, arguments.profile, arguments.every)))
         return
     if not all(0 < share <= 1 for share in arguments.share):
         parser.error("--share: above 0, at most 1")
@@ -347,8 +359,8 @@ def main() -> None:
     if arguments.write:
         machine = {"python": platform.python_version(), "cores": os.cpu_count(), "processor": platform.machine()}
         report = {
-            "about": "processor seconds of one thread; whole: at the published counts, with the epochs of this run",
-            "part": PART, "shares": shares, "rows": [round(share * gest_like.ROWS) for share in shares], "cut": CUT,
+            "about": "processor seconds of one thread, of the whole; whole: at the published counts, with one epoch",
+            "every": EVERY, "shares": shares, "rows": [round(share * gest_like.ROWS) for share in shares], "cut": CUT,
             "counts": [counts(folder) for folder in folders], "machine": machine, "stages": rows,
         }  # fmt: skip
         RESULTS.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")

@@ -18,19 +18,22 @@ def rehearsal(monkeypatch):
 
 
 def test_what_the_published_counts_would_take(rehearsal):
+    """Of 256 pools one is trained on at share 1, of 4 and 16 at these, so that a training takes as long at both."""
+
     def run(size):
-        parts = {"open_pools": 1.0 * size, "train": 2.0 * size**1.5}
+        parts = {"open_pools": 1.0 * size, "train": 2.0}
         return {"selection": {"cpu_seconds": sum(parts.values()), "peak_gib": 1.0, "gb_on_disk": 0.1, "parts": parts}}
 
-    stage, pools, train = rehearsal.summary([1 / 64, 1 / 16], [run(1), run(4)])
+    shares = [1 / 64, 1 / 16]
+    stage, pools, train = rehearsal.summary(shares, [run(1), run(4)])
     assert pools["slope"] == pytest.approx(1) and pools["whole"] == pytest.approx(64)
-    whole = 25 * 2 * 64**1.5
-    assert train["slope"] == pytest.approx(1.5) and train["whole"] == pytest.approx(whole), "a part of 1/25 was run"
-    assert stage["full_epochs"] == pytest.approx(stage["whole"] + 29 * whole), "30 epochs, of which one was run"
+    assert train["cpu_seconds"] == [8, 32] and train["whole"] == pytest.approx(2 * 256)
+    assert stage["cpu_seconds"] == [9, 36] and stage["beside_training"] == pytest.approx(64)
+    assert stage["full_epochs"] == pytest.approx(64 + 30 * 2 * 256), "30 epochs, of which one was run"
     flat = {"data": {"cpu_seconds": 3.0, "peak_gib": 1.0, "gb_on_disk": 0.1, "parts": {}}}
-    (row,) = rehearsal.summary([1 / 64, 1 / 16], [flat, flat])
+    (row,) = rehearsal.summary(shares, [flat, flat])
     assert row["slope"] == pytest.approx(0) and row["whole"] == pytest.approx(48), "never less than in proportion"
-    assert rehearsal.table([1 / 64, 1 / 16], [row]).loc["data", "minutes, whole"] == "0.8"
+    assert rehearsal.table(shares, [row]).loc["data", "minutes, whole"] == "0.8"
 
 
 @pytest.mark.slow
