@@ -1,7 +1,8 @@
 """A rehearsal of the whole pipeline at the published counts, or at shares of them: seconds and memory of every stage.
 
 Run: python benchmarks/rehearsal.py [--share S …] [--folder DIR] [--to STAGE] [--write]. Three shares give slopes.
-``--write`` writes results/rehearsal.json and the table of README.md. A rehearsal that is cut off goes on.
+``--write`` writes results/rehearsal.json and the table of README.md, of all that was measured in the folder. A
+rehearsal that is cut off goes on.
 
 The file is made by ``gest_like.py`` (share 1: 1.49 million rows), its photos are an index and empty files, of which
 about as many are there as GEST-s1 has, and features are made up: unit vectors of 512 dimensions, random, behind a CLIP
@@ -46,6 +47,7 @@ from showcase_utils.config import Settings, load_settings
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "rehearsal.json"
 MARKS = ("<!-- rehearsal:start -->", "<!-- rehearsal:end -->")
+MEASURED = "measured.json"
 SHARES = (1 / 64, 1 / 16, 1)
 ORDER = [name for name in STAGES if name != "world"]
 DIM = 512
@@ -236,13 +238,13 @@ def work(stage: str, profile: Path, every: int) -> dict[str, Any]:
     }
 
 
-def rehearse(folder: Path, share: float, stages: Sequence[str]) -> dict[str, dict[str, Any]]:
+def rehearse(folder: Path, share: float, stages: Sequence[str]) -> None:
     """All ``stages`` at one share, each in a process of its own; what was measured before is not measured again.
 
     Raises ``SystemExit`` that names the stage and its last words.
     """
     profile = prepare(folder, share)
-    store, record = Artifacts(load_settings(profile), folder / "artifacts"), folder / "measured.json"
+    store, record = Artifacts(load_settings(profile), folder / "artifacts"), folder / MEASURED
     measured = json.loads(record.read_text()) if record.is_file() else {}
     for number, stage in enumerate(stages, start=1):
         if stage in measured and store.statuses(stage)[stage].state == FRESH:
@@ -259,7 +261,6 @@ def rehearse(folder: Path, share: float, stages: Sequence[str]) -> dict[str, dic
         record.write_text(json.dumps(measured, indent=1))
         row = measured[stage]
         print(f" {row['cpu_seconds']:.1f} s, {row['peak_gib']:.2f} GiB", flush=True)
-    return {stage: measured[stage] for stage in stages}
 
 
 def counts(folder: Path) -> dict[str, int]:
@@ -283,33 +284,33 @@ def epochs_left_out(stage: str) -> float:
     return settings["epochs"] / CUT[stage]["epochs"]
 
 
-def summary(shares: Sequence[float], runs: Sequence[dict[str, dict[str, Any]]]) -> list[dict[str, Any]]:
+def summary(runs: dict[float, dict[str, dict[str, Any]]]) -> list[dict[str, Any]]:
     """Per stage, and per part of it: seconds by share, slope, and what the published counts would take.
 
-    Seconds are of the whole: what was done in part is scaled up, all of it, also what would not grow. The published
-    counts take the largest share's seconds, grown by the slope, or in proportion where the slope is below one: at small
-    sizes what every call costs hides part of it. ``full_epochs`` multiplies training by the epochs that were cut.
+    ``runs`` holds what was measured of each stage by share; the largest shares may lack the last stages. Seconds are of
+    the whole: what was done in part is scaled up, all of it, also what would not grow. The published counts take the
+    largest share's seconds, grown by the slope, or in proportion where the slope is below one: at small sizes what
+    every call costs hides part of it. ``full_epochs`` multiplies training by the epochs that were cut.
     """
     rows = []
-    for stage in runs[0]:
-        scaled = SCALED.get(stage)
-        every = [every_of(stage, share) for share in shares]
-        done = [run[stage]["parts"].get(scaled, 0.0) if scaled else run[stage]["cpu_seconds"] for run in runs]
-        more = [seconds * (one_of - 1) for seconds, one_of in zip(done, every, strict=True)]
-        for name in ["", *sorted({name for run in runs for name in run[stage]["parts"]})]:
-            seconds = [run[stage]["parts"].get(name, 0.0) if name else run[stage]["cpu_seconds"] for run in runs]
-            if name and name != scaled and seconds[-1] < 0.02 * runs[-1][stage]["cpu_seconds"]:
+    for stage in dict.fromkeys(name for run in runs.values() for name in run):
+        scaled, found = SCALED.get(stage), {share: run[stage] for share, run in runs.items() if stage in run}
+        largest = found[max(found)]
+        for name in ["", *sorted({name for one in found.values() for name in one["parts"]})]:
+            if name and name != scaled and largest["parts"].get(name, 0.0) < 0.02 * largest["cpu_seconds"]:
                 continue
-            if name in ("", scaled):
-                seconds = [one + other for one, other in zip(seconds, more, strict=True)]
-            elif scaled == "":
-                seconds = [one * of for one, of in zip(seconds, every, strict=True)]
-            exponent = slope(list(shares), seconds) if len(shares) > 1 and min(seconds) > 0 else None
-            whole = seconds[-1] * (1 / shares[-1]) ** max(1.0, exponent or 1.0)
+            seconds = {}
+            for share, one in found.items():
+                spent = one["parts"].get(name, 0.0) if name else one["cpu_seconds"]
+                part = one["parts"].get(scaled, 0.0) if scaled and not name else spent
+                every = every_of(stage, share) if name in ("", scaled) or scaled == "" else 1
+                seconds[share] = spent + part * (every - 1)
+            several = len(seconds) > 1 and min(seconds.values()) > 0
+            exponent = slope([*seconds], [*seconds.values()]) if several else None
+            whole = seconds[max(seconds)] * (1 / max(seconds)) ** max(1.0, exponent or 1.0)
             row = {"stage": stage, "part": name, "cpu_seconds": seconds, "slope": exponent, "whole": whole}
             if not name:
-                peaks = [run[stage]["peak_gib"] for run in runs]
-                row |= {"peak_gib": peaks, "gb_on_disk": [run[stage]["gb_on_disk"] for run in runs]}
+                row |= {kind: {share: one[kind] for share, one in found.items()} for kind in ("peak_gib", "gb_on_disk")}
             rows.append(row)
     for stage in TRAINING:
         of = {row["part"]: row for row in rows if row["stage"] == stage}
@@ -325,9 +326,10 @@ def table(shares: Sequence[float], rows: Sequence[dict[str, Any]]) -> pd.DataFra
     lines = []
     for row in rows:
         line = {"stage": row["stage"] if not row["part"] else f"– {row['part'].lstrip('_')}"}
-        line |= {f"s, {share:.4g}": f"{spent:.1f}" for share, spent in zip(shares, row["cpu_seconds"], strict=True)}
+        seconds = row["cpu_seconds"]
+        line |= {f"s, {share:.4g}": f"{seconds[share]:.1f}" if share in seconds else "" for share in shares}
         line["slope"] = "–" if row["slope"] is None else f"{row['slope']:.2f}"
-        line["peak GiB"] = f"{row['peak_gib'][-1]:.1f}" if "peak_gib" in row else ""
+        line["peak GiB"] = f"{max(row['peak_gib'].values()):.1f}" if "peak_gib" in row else ""
         line["minutes, whole"] = f"{row['whole'] / 60:.1f}"
         line["beside training"] = f"{row['beside_training'] / 60:.1f}" if "beside_training" in row else ""
         line["with all epochs"] = f"{row['full_epochs'] / 60:.0f}" if "full_epochs" in row else ""
@@ -337,7 +339,7 @@ def table(shares: Sequence[float], rows: Sequence[dict[str, Any]]) -> pd.DataFra
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--share", type=float, nargs="+", default=SHARES, help="of the published counts")
+    parser.add_argument("--share", type=float, nargs="+", default=SHARES, help="of the published counts: what is run")
     parser.add_argument("--folder", type=Path, default=Path("artifacts/rehearsal"), help="all is made and stays here")
     parser.add_argument("--to", choices=ORDER, default=ORDER[-1], help="the last stage")
     parser.add_argument("--write", action="store_true", help="results/rehearsal.json and the README's table")
@@ -351,17 +353,20 @@ def main() -> None:
     if not all(0 < share <= 1 for share in arguments.share):
         parser.error("--share: above 0, at most 1")
     shares, stages = sorted(arguments.share), ORDER[: ORDER.index(arguments.to) + 1]
-    folders = [arguments.folder.resolve() / f"share-{share:.6g}" for share in shares]
-    runs = [rehearse(folder, share, stages) for folder, share in zip(folders, shares, strict=True)]
-    rows = summary(shares, runs)
-    shown = table(shares, rows)
+    root = arguments.folder.resolve()
+    for share in shares:
+        rehearse(root / f"share-{share:.6g}", share, stages)
+    folders = {float(path.name.removeprefix("share-")): path for path in root.glob("share-*")}  # of earlier calls too
+    runs = {share: json.loads((folders[share] / MEASURED).read_text()) for share in sorted(folders)}
+    rows = summary(runs)
+    shown = table([*runs], rows)
     print(shown.to_string())
     if arguments.write:
         machine = {"python": platform.python_version(), "cores": os.cpu_count(), "processor": platform.machine()}
         report = {
             "about": "processor seconds of one thread, of the whole; whole: at the published counts, with one epoch",
-            "every": EVERY, "shares": shares, "rows": [round(share * gest_like.ROWS) for share in shares], "cut": CUT,
-            "counts": [counts(folder) for folder in folders], "machine": machine, "stages": rows,
+            "every": EVERY, "cut": CUT, "rows": {share: round(share * gest_like.ROWS) for share in runs},
+            "counts": {share: counts(folders[share]) for share in runs}, "machine": machine, "stages": rows,
         }  # fmt: skip
         RESULTS.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         write_between_marks(HERE / "README.md", render(shown, "markdown", "stage"), *MARKS)

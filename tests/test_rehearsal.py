@@ -24,16 +24,19 @@ def test_what_the_published_counts_would_take(rehearsal):
         parts = {"open_pools": 1.0 * size, "train": 2.0}
         return {"selection": {"cpu_seconds": sum(parts.values()), "peak_gib": 1.0, "gb_on_disk": 0.1, "parts": parts}}
 
-    shares = [1 / 64, 1 / 16]
-    stage, pools, train = rehearsal.summary(shares, [run(1), run(4)])
+    small, large = 1 / 64, 1 / 16
+    stage, pools, train = rehearsal.summary({small: run(1), large: run(4)})
     assert pools["slope"] == pytest.approx(1) and pools["whole"] == pytest.approx(64)
-    assert train["cpu_seconds"] == [8, 32] and train["whole"] == pytest.approx(2 * 256)
-    assert stage["cpu_seconds"] == [9, 36] and stage["beside_training"] == pytest.approx(64)
+    assert train["cpu_seconds"] == {small: 8, large: 32} and train["whole"] == pytest.approx(2 * 256)
+    assert stage["cpu_seconds"] == {small: 9, large: 36} and stage["beside_training"] == pytest.approx(64)
     assert stage["full_epochs"] == pytest.approx(64 + 30 * 2 * 256), "30 epochs, of which one was run"
     flat = {"data": {"cpu_seconds": 3.0, "peak_gib": 1.0, "gb_on_disk": 0.1, "parts": {}}}
-    (row,) = rehearsal.summary(shares, [flat, flat])
+    (row,) = rehearsal.summary({small: flat, large: flat})
     assert row["slope"] == pytest.approx(0) and row["whole"] == pytest.approx(48), "never less than in proportion"
-    assert rehearsal.table(shares, [row]).loc["data", "minutes, whole"] == "0.8"
+    assert rehearsal.table([small, large], [row]).loc["data", "minutes, whole"] == "0.8"
+    rows = rehearsal.summary({small: flat | run(1), large: flat})  # cut off behind the first stage
+    assert [len(row["cpu_seconds"]) for row in rows] == [2, 1, 1, 1]
+    assert rehearsal.table([small, large], rows).loc["selection", "s, 0.0625"] == ""
 
 
 @pytest.mark.slow
