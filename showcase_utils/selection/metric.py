@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -119,12 +119,25 @@ def variety_loss(model: MetricModel, batch: PoolBatch) -> Tensor:
     return -log_likelihood_given_size(L, batch.chosen, batch.present)
 
 
-def closed_form(pools: Pools, profile: str, settings: Selection, shrink: float) -> MetricModel:
-    """The model that the covariances of the training pools give: within places, and between people.
+class Spread(NamedTuple):
+    """How photos of the training pools spread: about ``mean`` (d,), and ``text_mean`` (d,) for past texts.
+
+    ``whiten`` (d, d) makes the covariance within places that of a unit ball; ``values`` (d,) and ``vectors`` (d, d) are
+    the eigenvalues and axes of the whitened covariance between people.
+    """
+
+    mean: np.ndarray
+    text_mean: np.ndarray
+    whiten: np.ndarray
+    values: np.ndarray
+    vectors: np.ndarray
+
+
+def spread(pools: Pools) -> Spread:
+    """The covariances of the training pools: within places, and between people.
 
     Between people is what a user's own photo, about the mean of its pool, has in common with their past photos of other
-    places. Whitened by the first, the second is diagonal on the axes; ``shrink`` is taken off its variances, which
-    noise makes too large, and axes with nothing left go.
+    places.
     """
     rows = pools.rows("train", informative=True)
     features = pools.features.astype(np.float64)
@@ -142,16 +155,23 @@ def closed_form(pools: Pools, profile: str, settings: Selection, shrink: float) 
         between += np.outer(own, features[pools.history_photos[row]].mean(0) - mean) / len(known)
     values, vectors = np.linalg.eigh(within)
     whiten = vectors / np.sqrt(values + RIDGE * values.mean()) @ vectors.T
-    shared = whiten @ (between + between.T) @ whiten / 2
-    values, vectors = np.linalg.eigh(shared)
-    kept = values - shrink > 0.001
-    model = MetricModel(dim, int(kept.sum()), profile)
     texts = np.unique(np.concatenate([pools.history_texts[row] for row in rows]))
+    text_mean = pools.texts[texts].mean(0) if len(texts) else np.zeros(dim)
+    return Spread(mean, text_mean, whiten, *np.linalg.eigh(whiten @ (between + between.T) @ whiten / 2))
+
+
+def closed_form(found: Spread, profile: str, settings: Selection, shrink: float) -> MetricModel:
+    """The model that the covariances give; ``shrink`` is taken off the variances between people.
+
+    Noise makes these too large, and axes with nothing left go.
+    """
+    kept = found.values - shrink > 0.001
+    model = MetricModel(len(found.mean), int(kept.sum()), profile)
     with torch.no_grad():
-        model.photo_mean.copy_(torch.from_numpy(mean))
-        model.text_mean.copy_(torch.from_numpy(pools.texts[texts].mean(0) if len(texts) else np.zeros(dim)))
-        share = (values[kept] - shrink).clip(max=0.9)  # of the variance within places that lies between people
-        model.axes.copy_(torch.from_numpy(whiten @ vectors[:, kept] / np.sqrt(1 - share)))
+        model.photo_mean.copy_(torch.from_numpy(found.mean))
+        model.text_mean.copy_(torch.from_numpy(found.text_mean))
+        share = (found.values[kept] - shrink).clip(max=0.9)  # of the variance within places that lies between people
+        model.axes.copy_(torch.from_numpy(found.whiten @ found.vectors[:, kept] / np.sqrt(1 - share)))
         model.log_between.copy_(torch.from_numpy(np.log(share / (1 - share))))
         model.log_sigma.fill_(np.log(settings.sigma))
         model.alpha_logit.fill_(np.log(settings.alpha / (1 - min(settings.alpha, 0.999))))
@@ -206,7 +226,8 @@ def train_metric(
     Gives the model and the epochs of its weights, with the final α and σ.
     """
     held_out = pools.rows("val", informative=True)
-    starts = [closed_form(pools, profile, settings, shrink) for shrink in SHRINK]
+    found = spread(pools)
+    starts = [closed_form(found, profile, settings, shrink) for shrink in SHRINK]
     model = min(starts, key=lambda model: mean_loss(model, likelihood_loss, pools, held_out)).to(device)
     kernel = (model.alpha_logit, model.log_sigma)
     schedule = Schedule.of_metric(settings)

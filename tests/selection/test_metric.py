@@ -12,6 +12,7 @@ from showcase_utils.selection.metric import (
     Metric,
     closed_form,
     likelihood_loss,
+    spread,
     train_metric,
     variety_loss,
 )
@@ -38,7 +39,7 @@ def ranking_auc(ranker, pools, split="test"):
 
 
 def test_relevance_is_the_log_ratio_of_two_densities(pools):
-    model = closed_form(pools, "img", Selection(), shrink=0.02)
+    model = closed_form(spread(pools), "img", Selection(), shrink=0.02)
     row = pools.rows("test")[0]
     batch = pools.batch([row])
     found = model(batch)[0].detach().numpy()
@@ -55,7 +56,7 @@ def test_relevance_is_the_log_ratio_of_two_densities(pools):
 
 @pytest.mark.parametrize("profile", ["img", "text", "img+text"])
 def test_contributions_sum_to_the_relevance(pools, profile):
-    model = closed_form(pools, profile, Selection(), shrink=0.02)
+    model = closed_form(spread(pools), profile, Selection(), shrink=0.02)
     batch = pools.batch(pools.rows("test")[:8])
     parts = model.contributions(batch)
     assert parts.photos.shape[-1] == (batch.past_photos.shape[1] if "img" in profile else 0)
@@ -67,7 +68,7 @@ def test_contributions_sum_to_the_relevance(pools, profile):
 
 
 def test_without_a_past_all_photos_are_equally_relevant(pools):
-    model = closed_form(pools, "img+text", Selection(), shrink=0.02)
+    model = closed_form(spread(pools), "img+text", Selection(), shrink=0.02)
     batch = pools.batch(pools.rows("test")[:4])
     nobody = replace(
         batch,
@@ -80,13 +81,13 @@ def test_without_a_past_all_photos_are_equally_relevant(pools):
 
 
 def test_the_closed_form_finds_a_look_that_the_centroid_misses(looks):
-    model = closed_form(looks, "img", Selection(), shrink=0.02)
+    model = closed_form(spread(looks), "img", Selection(), shrink=0.02)
     assert ranking_auc(model, looks) > ranking_auc(Cosine(Selection(), "img", 0), looks) + 0.03 > 0.6
 
 
 def test_the_loss_compares_own_photos_with_those_of_others_only(pools):
     rows = pools.rows("train", informative=True)[:5]
-    batch, model = pools.batch(rows), closed_form(pools, "img", Selection(), shrink=0.02)
+    batch, model = pools.batch(rows), closed_form(spread(pools), "img", Selection(), shrink=0.02)
     r, losses = model(batch), likelihood_loss(model, batch)
     for b in range(len(rows)):
         own = batch.chosen[b]
