@@ -34,8 +34,8 @@ def check_data(check: Check, settings: Settings) -> tuple[int, int]:
     try:
         for batch in batches(path, progress=False):
             found.append(_frame(batch))
-            reasons.update(reason for _, _, reason, _ in batch.rejects)
-            rows += len(batch.review_ids) + len(batch.rejects)
+            reasons.update(batch.rejects["reason"].to_pylist())
+            rows += len(batch.reviews) + len(batch.rejects)
             if rows >= ROWS and not batch.splits:
                 whole = False
                 break
@@ -62,14 +62,9 @@ def check_data(check: Check, settings: Settings) -> tuple[int, int]:
 def _frame(batch: Any) -> pd.DataFrame:
     import pandas as pd
 
-    columns = {
-        "review_id": batch.review_ids,
-        "user_id": batch.user_ids,
-        "business_id": batch.business_ids,
-        "text": batch.texts,
-        "image_ids": batch.image_ids,
-    }
-    return pd.DataFrame(columns | ({"split": batch.splits} if batch.splits else {}))
+    frame = batch.reviews.to_pandas()
+    frame["image_ids"] = pd.Series(batch.image_ids, dtype="object", index=frame.index)
+    return frame.assign(split=batch.splits) if batch.splits else frame
 
 
 def _rows_of(path: Path, read: int) -> int:

@@ -122,16 +122,15 @@ def _read(out: Path, reviews_path: Path, images_folder: Path | None, progress: b
     ):
         for batch in batches(reviews_path, progress=progress):
             ids = pa.array(batch.image_ids, type=REVIEW_SCHEMA.field("image_ids").type)
-            reviews.write_table(batch.review_table().append_column(REVIEW_SCHEMA.field("image_ids"), ids))
-            if batch.rejects:
-                rejects.write_table(batch.reject_table())
+            reviews.write_table(batch.reviews.append_column(REVIEW_SCHEMA.field("image_ids"), ids))
+            rejects.write_table(batch.rejects)
             photos = batch.new_photos(listed)
             image_ids = [photo[0] for photo in photos]
             found = [("unchecked", "")] * len(photos) if folder is None else folder.statuses(image_ids)
             rows = [(*photo, path, status) for photo, (status, path) in zip(photos, found, strict=True)]
             images.write_table(to_table(rows, IMAGE_SCHEMA))
             if batch.splits:
-                review_ids += batch.review_ids
+                review_ids += batch.reviews["review_id"].to_pylist()
                 splits += batch.splits
                 histories += batch.histories
     return pd.DataFrame({"split": splits, "history": histories}, index=pd.Index(review_ids, name="review_id"))

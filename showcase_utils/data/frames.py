@@ -117,6 +117,11 @@ def to_table(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
+def to_list(column: pa.ChunkedArray) -> list[Any]:
+    """A column of texts or numbers without nulls, many times faster than ``to_pylist``."""
+    return column.to_numpy(zero_copy_only=False).tolist()
+
+
 def to_lists(column: pa.ChunkedArray) -> list[list[Any]]:
     """A column of lists, many times faster than ``to_pylist``."""
     lists: list[list[Any]] = []

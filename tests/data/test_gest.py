@@ -120,6 +120,46 @@ def test_a_line_that_is_no_row_is_rejected(published, raw, reason):
     rejects["raw"][0].encode("utf-8")
 
 
+def test_an_object_over_two_lines_and_two_objects_in_one_are_rejected(published):
+    """The parser of many lines would take them, and find as many objects as lines."""
+    one, two, three = (json.dumps(published.row(user_id=user)).encode() for user in "123")
+    reviews, rejects = read(
+        published.lines(published.row(), one + b" " + two, *three.split(b" ", 1), published.row(rating=1))
+    )
+    assert reviews["rating"].tolist() == [4, 1]
+    assert rejects[["line", "reason"]].to_numpy().tolist() == [[line, "not valid JSON"] for line in (2, 3, 4)]
+
+
+def test_lines_read_as_columns_and_one_by_one_give_the_same(published, monkeypatch):
+    odd = [published.row(**changes) for several in REJECTED.values() for changes in several]
+    odd += [published.row(review_text=text) for text in ("é", "日本", "a\0b", "\u200b", "a\u2028")]
+    odd += [published.row(user_id=user) for user in ("a b", "é", "a\0b", "\x85", 12, "x_a")]
+    odd += [
+        published.row(pics=[{"id": one, "url": url} for one, url in pics])
+        for pics in (
+            [("a", []), ("a", ["u"])],
+            [("a", None)],
+            [("é", "u")],
+            [("a b", [None, "u"])],
+            [("a", ["\u200b", "u"])],
+            [(None, [])],
+        )
+    ]
+    rows = [row for n, some in enumerate(odd) for row in (published.row(business_id=f"b{n}"), some)]
+    path = published.lines(*rows, *rows)
+
+    def found():
+        batch_rows = [batch.new_photos(set()) for batch in batches(path, progress=False)]
+        return *read(path), batch_rows
+
+    monkeypatch.setattr(gest, "FEW", 2)
+    as_columns = found()
+    monkeypatch.setattr(gest, "accept_plain", lambda *_: None)
+    for ours, single in zip(as_columns[:2], found()[:2], strict=True):
+        pd.testing.assert_frame_equal(ours, single)
+    assert as_columns[2] == found()[2]
+
+
 def test_a_nesting_bomb_in_a_key_we_do_not_read_is_rejected_too(published):
     bomb = json.dumps(published.row()).encode()[:-1] + b', "x": ' + b"[" * 3000 + b"]" * 3000 + b"}"
     _, rejects = read(published.lines(bomb, published.row(user_id="2")))
