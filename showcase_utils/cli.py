@@ -23,8 +23,7 @@ from typer.core import TyperGroup
 from showcase_utils import __version__
 from showcase_utils.artifacts import STAGES, Artifacts, StaleStage, default_root
 from showcase_utils.config import SettingsError, load_settings, profile_names
-from showcase_utils.devices import are_embedded
-from showcase_utils.extras import MissingExtra, spared
+from showcase_utils.extras import MissingExtra
 from showcase_utils.progress import PROGRESS, last_line
 from showcase_utils.sources import PACKAGE
 from showcase_utils.terminal import PlainConsole, visible_json
@@ -274,23 +273,21 @@ def explain(
         _refuse_output(html)
     own = Profile(texts=lines, photos=Place(photos).files() if photos else ())
     place = Place(candidates, name or candidates.resolve().name) if candidates else ids["BUSINESS"]
-    # for models that are not the embedded ones transformers and open_clip import these: half a second
-    with spared(*(("scipy",) if are_embedded(store.settings) else ())):
-        showcase = Showcases.load(store).explain(
-            ids.get("USER", own),
-            place,
-            k,
-            theta=theta,
-            method=method,
-            pin=pin or (),
-            leave_out=leave_out or (),
-            drop_duplicates=not keep_duplicates,
-            system=system,
-            decoding=[one.strip() for part in decoding or () for one in part.split(",") if one.strip()],
-            tone=tone,
-            length=length,
-            block=block or (),
-        )
+    showcase = Showcases.load(store).explain(
+        ids.get("USER", own),
+        place,
+        k,
+        theta=theta,
+        method=method,
+        pin=pin or (),
+        leave_out=leave_out or (),
+        drop_duplicates=not keep_duplicates,
+        system=system,
+        decoding=[one.strip() for part in decoding or () for one in part.split(",") if one.strip()],
+        tone=tone,
+        length=length,
+        block=block or (),
+    )
     if html:
         html.write_text(showcase.to_html(), encoding="utf-8")
     if as_json:

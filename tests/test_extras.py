@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from showcase_utils.extras import MissingExtra, extra, spared
+from showcase_utils.extras import MissingExtra, extra
 
 WITHOUT = """
 import sys
@@ -48,15 +48,3 @@ def test_a_program_needs_no_extra():
     modules = "showcase cli pipeline alignment.build selection.build generation.build".split()
     result = without(BROUGHT, ", ".join(f"showcase_utils.{module}" for module in modules))
     assert result.returncode == 0, result.stderr
-
-
-def test_a_library_that_is_spared_is_there_again_afterwards():
-    sys.modules.pop("colorsys", None)
-    with spared("colorsys", "json"):
-        import json  # noqa: F401  # imported before, so nothing is spared
-
-        with pytest.raises(ModuleNotFoundError):
-            import colorsys
-    import colorsys  # noqa: F811
-
-    assert colorsys.rgb_to_hsv(0, 0, 0) == (0, 0, 0)
