@@ -15,22 +15,13 @@ if TYPE_CHECKING:
     from spacy.language import Language
 
 SENTENCE_COLUMNS = ["sentence_id", "review_id", "index", "text"]
-_WORD = r"[a-z0-9\u2600-\u27bf\U0001f300-\U0001faff](?:[a-z0-9\u2600-\u27bf\U0001f300-\U0001faff]|['’-])*"
-# a word that is no abbreviation; spaCy takes "hes" for "he s", and "s." for an abbreviation
-_LAST = r"(?!(?:i|you|s?he|it|we|th(?:ey|at|ere|is|[eo]se)|wh(?:o|y|at|en|ere)|how)(?:d|s|ma)\.)[a-z]{3,}\."
-PLAIN = re.compile(rf"(?:{_LAST}|{_WORD}(?:,|[!?]+)?)(?: (?:{_LAST}|{_WORD}(?:,|[!?]+)?))*")
 
 
 def split_sentences(texts: Iterable[str]) -> Iterator[list[str]]:
-    """The sentences of each text, in order, without those that hold no letter or digit.
-
-    Of ``PLAIN`` texts, lower-case words with nothing between them that could be more than the end of a sentence, they
-    are found without spaCy, the same ones: most texts of a generator are plain, and a showcase needs no more.
-    """
-    for text in texts:
-        plain = PLAIN.fullmatch(text)
-        parts = re.split(r"(?<=[.!?]) ", text) if plain else [one.text.strip() for one in _splitter()(text).sents]
-        yield [sentence for sentence in parts if any(map(str.isalnum, sentence))]
+    """The sentences of each text, in order, without those that hold no letter or digit."""
+    for document in _splitter().pipe(texts, batch_size=256):
+        sentences = (sentence.text.strip() for sentence in document.sents)
+        yield [sentence for sentence in sentences if any(map(str.isalnum, sentence))]
 
 
 def sentence_frame(reviews: pd.DataFrame) -> pd.DataFrame:

@@ -24,12 +24,12 @@ showcases = Showcases.load(Artifacts(Settings.model_validate_json(settings), roo
 showcases.encoder._clip = Clip()
 decoding.write_texts = lambda model, tokenizer, samples, **strategy: ["we loved it! try the soup."] * len(samples)
 print(showcases.explain("user0", "place1", decoding=["sample"]).text)
-print(*sorted({{"spacy", "peft", "sklearn", "transformers.trainer", "matplotlib", "open_clip"}} & set(sys.modules)))
+print(*sorted({{"peft", "sklearn", "transformers.trainer", "matplotlib", "open_clip"}} & set(sys.modules)))
 """
 
 
 @pytest.mark.slow
-def test_a_generator_that_writes_brings_no_trainer_no_adapters_and_no_spacy(store):
+def test_a_generator_that_writes_brings_no_trainer_and_no_adapters(store):
     command = [sys.executable, "-c", PROGRAM, store.settings.model_dump_json(), str(store.root)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
