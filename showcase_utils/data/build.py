@@ -123,7 +123,8 @@ def _read(out: Path, reviews_path: Path, images_folder: Path | None, progress: b
         for batch in batches(reviews_path, progress=progress):
             ids = pa.array(batch.image_ids, type=REVIEW_SCHEMA.field("image_ids").type)
             reviews.write_table(batch.reviews.append_column(REVIEW_SCHEMA.field("image_ids"), ids))
-            rejects.write_table(batch.rejects)
+            if len(batch.rejects):
+                rejects.write_table(batch.rejects)
             photos = batch.new_photos(listed)
             image_ids = [photo[0] for photo in photos]
             found = [("unchecked", "")] * len(photos) if folder is None else folder.statuses(image_ids)

@@ -14,13 +14,14 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import chain, repeat, takewhile
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from showcase_utils.progress import progress_bar
 
 CHUNK_BYTES = 1 << 22  # what each call costs whatever the size is a fifth of the time at 512 KiB
+FIRST_BYTES, FIRST_CHUNKS = 1 << 19, 16  # row groups of a table are chunks: the demo's stay as they are
 MAX_ROW_BYTES = 1 << 24  # a published row has a few kB; a longer one is damage, and must not fill the memory
 MAX_UNPACKED, FREE_BYTES = 100, 1 << 24  # times its length that a gzip file may unpack to, beyond some bytes; texts: 10
 HEAD_BYTES = 1 << 16
@@ -123,7 +124,8 @@ def _is_splits(head: bytes, path: Path) -> bool:
 
 def _lines(head: bytes, stream: BinaryIO) -> Iterator[Block]:
     tail, first = b"", 1
-    for chunk in chain([head], iter(lambda: stream.read(CHUNK_BYTES), b"")):
+    sizes = chain([min(FIRST_BYTES, CHUNK_BYTES)] * FIRST_CHUNKS, repeat(CHUNK_BYTES))
+    for chunk in chain([head], takewhile(len, map(stream.read, sizes))):
         end = chunk.rfind(b"\n")
         if end >= 0:
             lines = b"".join((tail, memoryview(chunk)[:end]))
