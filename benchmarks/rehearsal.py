@@ -305,20 +305,26 @@ def summary(runs: dict[float, dict[str, dict[str, Any]]]) -> list[dict[str, Any]
                 part = one["parts"].get(scaled, 0.0) if scaled and not name else spent
                 every = every_of(stage, share) if name in ("", scaled) or scaled == "" else 1
                 seconds[share] = spent + part * (every - 1)
-            several = len(seconds) > 1 and min(seconds.values()) > 0
-            exponent = slope([*seconds], [*seconds.values()]) if several else None
-            whole = seconds[max(seconds)] * (1 / max(seconds)) ** max(1.0, exponent or 1.0)
-            row = {"stage": stage, "part": name, "cpu_seconds": seconds, "slope": exponent, "whole": whole}
+            row = {"stage": stage, "part": name} | _grown(seconds)
             if not name:
                 row |= {kind: {share: one[kind] for share, one in found.items()} for kind in ("peak_gib", "gb_on_disk")}
             rows.append(row)
     for stage in TRAINING:
         of = {row["part"]: row for row in rows if row["stage"] == stage}
         if of:
-            training = of[SCALED[stage]]["whole"]
-            of[""]["full_epochs"] = of[""]["whole"] + training * (epochs_left_out(stage) - 1)
-            of[""]["beside_training"] = of[""]["whole"] - training
+            training = of[SCALED[stage]]
+            beside = {share: spent - training["cpu_seconds"][share] for share, spent in of[""]["cpu_seconds"].items()}
+            of[""]["beside_training"] = _grown(beside)["whole"]
+            of[""]["full_epochs"] = of[""]["beside_training"] + training["whole"] * epochs_left_out(stage)
     return rows
+
+
+def _grown(seconds: dict[float, float]) -> dict[str, Any]:
+    """Seconds by share, their slope (none of a single share), and those of the whole."""
+    several = len(seconds) > 1 and min(seconds.values()) > 0
+    exponent = slope([*seconds], [*seconds.values()]) if several else None
+    whole = seconds[max(seconds)] * (1 / max(seconds)) ** max(1.0, exponent or 1.0)
+    return {"cpu_seconds": seconds, "slope": exponent, "whole": whole}
 
 
 def table(shares: Sequence[float], rows: Sequence[dict[str, Any]]) -> pd.DataFrame:

@@ -44,10 +44,10 @@ def theta_curves(
             first.setdefault(selector.variant[:2], selector)
     picks: dict[tuple[Variant, float], Ints] = {}
     for where, selector, ranking in rankings(pools, rows, list(first.values()), device, "θ" if progress else ""):
-        for theta, chosen in zip(THETAS, selector.choose_each(ranking, k, THETAS), strict=True):
+        for theta in THETAS:
             empty = np.full((len(rows), k), -1, dtype=np.int64)
             found = picks.setdefault((selector.variant, theta), empty)
-            found[where] = chosen.cpu().numpy()
+            found[where] = selector.choose(ranking, k, theta).cpu().numpy()
     table = []
     for (variant, theta), places in picks.items():
         means = score(pools, rows, variant, Choice(places), k)[list(METRICS)].mean()

@@ -6,7 +6,7 @@ A new one is a file with a `Ranker` or a rule and a `Method`, named in ``selecti
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from showcase_utils.selection.chosen import NONE
 from showcase_utils.selection.metric import Metric
 from showcase_utils.selection.pools import PoolBatch
 from showcase_utils.selection.rankers import Chance, Cosine, Indifference, Ranker, Truth
-from showcase_utils.selection.rules import Ranking, Rule, best, by_dpp, by_dpp_each, by_medoids, by_mmr
+from showcase_utils.selection.rules import Ranking, Rule, best, by_dpp, by_medoids, by_mmr
 from showcase_utils.selection.towers import BprTowers, Towers
 
 MODELS = "models"  # the folder of trained rankers in the stage
@@ -109,12 +109,6 @@ class Selector:
     def choose(self, ranking: Ranking, k: int, theta: float = 0.5) -> Tensor:
         """Picks (B, k), places among the candidates, −1 where fewer than k exist."""
         return self.method.rule(ranking, k, theta)
-
-    def choose_each(self, ranking: Ranking, k: int, thetas: Sequence[float]) -> list[Tensor]:
-        """`choose` for each θ, which is cheaper together."""
-        if self.method.rule is by_dpp:
-            return by_dpp_each(ranking, k, thetas)
-        return [self.choose(ranking, k, theta) for theta in thetas]
 
 
 def model_folder(models: Path, method: Method, variant: Variant) -> Path:

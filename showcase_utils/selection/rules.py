@@ -5,7 +5,7 @@ Picks are [B, k], in order, −1 where fewer than k candidates exist.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -40,18 +40,6 @@ def by_dpp(ranking: Ranking, k: int, theta: float) -> Tensor:
     """Greedy MAP on Diag(q) S Diag(q) with q = e^{a r}; θ = ½ is the kernel that is trained."""
     q = dpp.quality(ranking.relevance, theta)
     return dpp.greedy_map_of_features(q, ranking.batch.features, ranking.alpha, ranking.sigma, k, ranking.batch.present)
-
-
-def by_dpp_each(ranking: Ranking, k: int, thetas: Sequence[float]) -> list[Tensor]:
-    """`by_dpp` for several θ: what photos have in common is looked at once, in a kernel whose quality is 1."""
-    batch = ranking.batch
-    similarity = dpp.kernel(torch.ones_like(ranking.relevance), batch.features, ranking.alpha, ranking.sigma)
-    picks = []
-    for theta in thetas:
-        q = dpp.quality(ranking.relevance, theta)
-        L = similarity * q.unsqueeze(-1) * q.unsqueeze(-2)
-        picks.append(dpp.greedy_map(L, k, batch.present, check=False))
-    return picks
 
 
 def by_mmr(ranking: Ranking, k: int, theta: float) -> Tensor:
