@@ -169,7 +169,9 @@ def test_a_notebook_that_fails_early_waits_for_the_one_before(two):
 
 
 @pytest.mark.slow
-def test_an_interrupted_run_ends_with_both_notebooks(two):
+def test_an_interrupted_run_ends_with_both_notebooks(two, request):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell in the background has taken away
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     house = two(['until("began")', "time.sleep(600)"], [BEGAN, "time.sleep(600)"])
     with pytest.raises(KeyboardInterrupt):
         run(house, on_cell=lambda name, cell, cells: cell == cells and os.kill(os.getpid(), signal.SIGINT))

@@ -179,10 +179,9 @@ def cramp(clip: Clip) -> None:
 
 @pytest.mark.slow
 def test_an_interrupted_run_goes_on_with_what_is_missing_also_when_memory_runs_out(
-    address: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    address: None, own: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = [f"The ramen was great {number} times." for number in range(150)]
-    own = load_clip(SETTINGS.model_copy(update={"actors": 1}), "cpu")  # each takes seconds to import, in both runs
     local = load_clip(SETTINGS, "cpu")
     cramp(local)
     write(tmp_path / "local", local, local, texts)
