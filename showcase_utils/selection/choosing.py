@@ -54,7 +54,23 @@ def choose(
     device: str | torch.device = "cpu",
     progress: str = "",
 ) -> Choices:
-    """What every selector chooses for some rows: ``k`` photos each, fewer where a pool has fewer."""
+    """What every selector chooses for some rows: ``k`` photos each, fewer where a pool has fewer.
+
+    Those that look at the photos alone choose once for all rows with the same candidates.
+    """
+    choices: Choices = {}
+    if personal := [selector for selector in selectors if selector.method.ranks]:
+        choices |= _choose(pools, rows, personal, k, device, progress)
+    if blind := [selector for selector in selectors if not selector.method.ranks]:
+        one_of_each, alike = pools.distinct(rows)
+        found = _choose(pools, one_of_each, blind, k, device, progress and f"{progress}, by the photos alone")
+        choices |= {variant: Choice(choice.picks[alike]) for variant, choice in found.items()}
+    return choices
+
+
+def _choose(
+    pools: Pools, rows: Ints, selectors: Sequence[Selector], k: int, device: str | torch.device, progress: str
+) -> Choices:
     sizes = pools.samples["candidates"].to_numpy()[rows]
     choices: Choices = {
         selector.variant: Choice(

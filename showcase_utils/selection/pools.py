@@ -129,6 +129,12 @@ class Pools:
             raise KeyError(f"review {review_id} is no sample: it has no available photo, or is not in GEST-s1")
         return int(found[0])
 
+    def distinct(self, rows: Ints) -> tuple[Ints, Ints]:
+        """One row of each set of candidates that ``rows`` have, and for every one of ``rows`` its place among those."""
+        numbers: dict[bytes, int] = {}
+        alike = np.array([numbers.setdefault(self.candidates[row].tobytes(), len(numbers)) for row in rows], dtype=int)
+        return np.asarray(rows)[np.unique(alike, return_index=True)[1]], alike
+
     def whole(self) -> Pools:
         """The same samples as a product sees them: every photo of the place is a candidate, for training users too."""
         candidates = [self.places[business] for business in self.samples["business_id"]]

@@ -13,8 +13,10 @@ from showcase_utils.selection import tables
 from showcase_utils.selection.build import build
 from showcase_utils.selection.choosing import choose
 from showcase_utils.selection.curves import K_RANGE
-from showcase_utils.selection.methods import METHODS, Selector, Variant, methods_of, open_selectors
+from showcase_utils.selection.methods import METHODS, Method, Selector, Variant, methods_of, open_selectors
 from showcase_utils.selection.metrics import diversity, precision_recall_f1
+from showcase_utils.selection.rankers import Indifference
+from showcase_utils.selection.rules import by_medoids
 from showcase_utils.selection.towers import Towers, new_model
 
 pytestmark = pytest.mark.slow
@@ -138,6 +140,21 @@ def test_methods_that_share_a_ranker_rank_once(pools, monkeypatch):
     rows = pools.rows("test")
     choose(pools, rows, three, 3)
     assert len(calls) == len(list(pools.chunks(rows)))
+
+
+def test_what_looks_at_photos_alone_chooses_once_for_all_with_the_same_candidates(pools):
+    seen = []
+
+    def counted(ranking, k, theta):
+        seen.append(len(ranking.batch.present))
+        return by_medoids(ranking, k, theta)
+
+    rows = pools.rows("test")
+    counting = Selector(Method("counting", Indifference, counted), Variant("counting"), Indifference(SETTINGS, "", 0))
+    picks = choose(pools, rows, [counting], 3)[Variant("counting")].picks
+    assert sum(seen) == pools.samples["business_id"].iloc[rows].nunique() < len(rows)
+    for row, found in zip(rows, picks, strict=True):
+        np.testing.assert_array_equal(found, by_medoids(counting.ranking(pools.batch([row])), 3, 0.5)[0])
 
 
 def test_a_method_of_somebody_else_s_is_one_file(pools, tmp_path, monkeypatch):

@@ -95,6 +95,14 @@ def test_batches_pad_and_chunks_bound_the_memory(pools):
             assert batch.chosen[place].nonzero().flatten().tolist() == sorted(pools.relevant[row])
 
 
+def test_distinct_rows_stand_for_all_with_the_same_candidates(pools):
+    rows = np.concatenate([pools.rows("test"), pools.rows("train")[::-1]])
+    one_of_each, alike = pools.distinct(rows)
+    for row, place in zip(rows, alike, strict=True):
+        np.testing.assert_array_equal(pools.candidates[row], pools.candidates[one_of_each[place]])
+    assert len(one_of_each) == 20 < len(rows)  # ten places, of whose photos training users see only their own
+
+
 def test_missing_columns_and_reviews_are_named(city, pools):
     with pytest.raises(ValueError, match="split"):
         build_pools(city.s1.drop(columns="split"), city.images, {}, city.photos, city.reviews, 10)
