@@ -41,6 +41,7 @@ def bench(*arguments):
     return CliRunner().invoke(cli.app, ["bench", *arguments])
 
 
+@pytest.mark.slow
 def test_all_goes_on_when_one_fails_says_so_and_writes_the_table(folder, capfd):
     result = bench("--all")
     assert result.exit_code == 1 and "failed: bad;" in result.stderr
@@ -58,6 +59,7 @@ def test_all_goes_on_when_one_fails_says_so_and_writes_the_table(folder, capfd):
     assert f"| `good` | {measured['date']} | {measured['machine']} | {measured['load']} |" in lines
 
 
+@pytest.mark.slow
 def test_all_that_works_ends_well(folder, capfd):
     (folder / "bench_bad.py").unlink()
     result = bench("--all")
