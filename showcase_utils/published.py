@@ -8,6 +8,7 @@ the notebook is out of date; a float that another processor computes differently
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,8 @@ from showcase_utils.sources import PACKAGE, code_digests, imported_modules
 PROFILE = "demo"  # what the committed notebooks show
 RECORD = "showcase"  # the key in a notebook's metadata
 FIGURES = PACKAGE.parent / "figures"
+TABLE = re.compile(r"""(?<=[#"]T_)[0-9a-f]{5}(?=[_"])""")  # pandas names each table that it draws by chance
+ADDRESS = re.compile(r" at 0x[0-9a-f]+(?=>)")
 
 
 def read_notebook(path: Path) -> dict[str, Any]:
@@ -82,6 +85,7 @@ def publish(executed: Mapping[str, Path], records: Mapping[str, dict[str, Any]],
             cell.metadata.pop("execution", None)
             if not cell.metadata.get("tags"):
                 cell.metadata.pop("tags", None)
+        _name_alike(notebook)
         nbformat.write(notebook, folder / f"{name}.ipynb")
     index = FIGURES / "index.json"
     before = json.loads(index.read_text(encoding="utf-8")) if index.is_file() else {}
@@ -95,6 +99,19 @@ def publish(executed: Mapping[str, Path], records: Mapping[str, dict[str, Any]],
     write_json(
         index, {name: entry if entry["notebook"] in records else before.get(name, entry) for name, entry in now.items()}
     )
+
+
+def _name_alike(notebook: Any) -> None:
+    """Names and addresses that differ from run to run become the same in each, so that a diff shows what changed."""
+    numbers: dict[str, str] = {}
+    outputs = [output["data"] for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
+    for data in outputs:
+        if "text/plain" in data:
+            data["text/plain"] = ADDRESS.sub("", data["text/plain"])
+        if "text/html" in data:
+            data["text/html"] = TABLE.sub(
+                lambda found: numbers.setdefault(found[0], f"{len(numbers):05}"), data["text/html"]
+            )
 
 
 def _commit() -> str:

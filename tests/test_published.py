@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import pandas as pd
 import pytest
 
 from showcase_utils import published, recipes
@@ -41,6 +42,23 @@ def house(tmp_path, monkeypatch):
 def test_what_was_just_published_is_up_to_date(house):
     assert published.outdated(house, {"01_one": STAGES}) == {}
     assert "papermill" not in published.read_notebook(house / "01_one.ipynb")["metadata"]
+
+
+def test_what_only_one_run_knows_is_not_published(house, tmp_path):
+    def published_one(value):
+        tables = [pd.DataFrame({"a": [value]}).style.hide(axis="index") for _ in range(2)]
+        data = [{"text/html": table.to_html(), "text/plain": repr(table)} for table in tables]
+        outputs = [{"output_type": "display_data", "data": one, "metadata": {}} for one in data]
+        path = tmp_path / "01_one.ipynb"
+        write_notebook(path, code("1") | {"outputs": outputs})
+        published.publish({"01_one": path}, {"01_one": record(path)}, house, house.parent / "run" / "figures")
+        return published.read_notebook(house / "01_one.ipynb")["cells"]
+
+    one = published_one("T_0a1b2 at 0x12")
+    assert published_one("T_0a1b2 at 0x12") == one != published_one("T_0a1b3 at 0x12")
+    html = ["".join(output["data"]["text/html"]) for output in one[0]["outputs"]]
+    assert all('id="T_0000' in table and "T_0a1b2 at 0x12" in table for table in html) and html[0] != html[1]
+    assert one[0]["outputs"][0]["data"]["text/plain"] == ["<pandas.io.formats.style.Styler object>"]
 
 
 def test_figures_say_what_made_them(house):
