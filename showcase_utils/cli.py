@@ -318,7 +318,7 @@ def find(
     if not any(map(len, found.values())):
         _fail(f"nobody and no place has '{words}' in name or id: look with fewer letters, or with none for the busiest")
     for kind, table in found.items():
-        console.print(f"{len(table):,} {kind}{', the busiest of them' if len(table) > most else ''}")
+        console.print(f"{kind}: {len(table):,}{', the busiest of them' if len(table) > most else ''}")
         if len(table):
             console.print(table.head(most).to_string(index=False))
 

@@ -452,6 +452,6 @@ def test_the_command_that_finds_nothing_says_so(store, monkeypatch):
     from showcase_utils import cli
 
     monkeypatch.setattr(cli, "Artifacts", lambda *_: store)
-    assert "1 places" in CliRunner().invoke(cli.app, ["find", "place1"]).output
+    assert "places: 1\n" in CliRunner().invoke(cli.app, ["find", "place1"]).output
     result = CliRunner().invoke(cli.app, ["find", "sesame"])
     assert result.exit_code == 1 and "no place has 'sesame' in name or id" in result.output
