@@ -29,11 +29,22 @@ def check_run(profile: str, overrides: Sequence[str] = (), artifacts: str = "") 
         rows, photos = settings.world.reviews, settings.world.photos
         check.counts["data"] = f"the demo world: {rows:,} reviews, {photos:,} photos"
     check_labels(check, settings)
+    _check_methods(check, settings)
     check_models(check, settings)
     check_libraries(check, settings)
     check_machine(check, settings, Artifacts(settings, artifacts).root, rows, photos)
     _say_abilities(check, settings)
     return check
+
+
+def _check_methods(check: Check, settings: Settings) -> None:
+    from showcase_utils.selection.methods import runnable  # PyTorch, for which bad settings need not wait
+
+    try:
+        if "dpp" not in runnable(settings.selection):
+            check.add("stops", "03", "selection.methods: add dpp, the paper's, which notebook 03 opens up")
+    except ValueError as error:
+        check.add("stops", "03", str(error))
 
 
 def _say_abilities(check: Check, settings: Settings) -> None:

@@ -197,12 +197,14 @@ def ledger(claims: pd.DataFrame) -> Drawing:
     axis = figure.subplots()
     axis.axvline(0, color=INK, lw=0.8)
     numbers = claims[["relative", "relative_low", "relative_high"]].astype(float)
-    nothing = numbers["relative_low"].isna()
-    numbers.loc[nothing, "relative"] = 0.0
     labels = ["\n".join(wrapped(f"{claim.key}  {claim.statement} ({claim.metric})", 5.2, SMALL, most=2))
               for claim in claims.itertuples()]  # fmt: skip
     dots(axis, [(*row, VERDICTS[verdict]) for row, verdict in
                 zip(numbers.to_numpy(), claims["verdict"], strict=True)], labels)  # fmt: skip
+    for row in np.flatnonzero(numbers["relative"].isna()):  # at the edge, where it cannot be taken for no effect
+        axis.plot(
+            0.015, row, transform=axis.get_yaxis_transform(), ms=5.5, ls="", **VERDICTS[claims["verdict"].iloc[row]]
+        )
     reach = np.nanmax(np.abs(numbers.to_numpy()), initial=1.0)
     axis.set_xscale("symlog", linthresh=0.2)
     steps = [step for step in (0.1, 1, 10, 100, 1000) if step <= 3 * reach]

@@ -149,14 +149,14 @@ def _lengths(axis: Axes, datasets: Mapping[str, Counted], looks: Mapping[str, Lo
     longest = max((lengths.max() for lengths, _ in datasets.values() if len(lengths)), default=1)
     bins = np.unique(np.round(np.geomspace(1, longest + 1, 30))).tolist()
     for name, (lengths, times) in datasets.items():
-        weights = times / max(times.sum(), 1)
-        axis.hist(lengths, bins, weights=weights, histtype="step", lw=1.8, label=name, **looks[name])
+        reviews, _ = np.histogram(lengths, bins, weights=times / max(times.sum(), 1))
+        axis.stairs(reviews / np.diff(bins), bins, lw=1.8, label=name, **looks[name])  # bins hold 1, 2, 1, 1 … lengths
         if len(lengths):
             axis.axvline(np.average(lengths, weights=times), ls=":", lw=1.2, color=looks[name]["color"])
     log_scale(axis, "x")
     axis.set_title("words per review (dotted: mean)")
-    axis.set_ylabel("share of reviews")
-    axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axis.set_ylabel("share of reviews with so many")
+    axis.yaxis.set_major_formatter(PercentFormatter(1))
 
 
 def _at_least(axis: Axes, title: str, values: Mapping[str, Counted], looks: Mapping[str, Look]) -> None:

@@ -101,6 +101,8 @@ def _row(page: Page, showcase: Shown, name: str, y: float) -> float:
     page.panel(0.05, y, LEFT - 0.25, LARGE + 0.36, GROUND)
     page.words(name, 0.15, y + 0.07, size=BODY - 0.5, colour=MUTED)
     page.photos(showcase.past_photos[:6], 0.15, y + 0.29, PAST, columns=3, gap=GAP)
+    if not showcase.past_photos:
+        page.words("no photos", 0.15, y + 0.29, size=BODY - 0.5, colour=MUTED)
     top, evidence = y + 0.18, getattr(showcase, "evidence", None) or []
     marked = {photo for _, photo in evidence if photo is not None}
     for place, photo in enumerate(showcase.photos):

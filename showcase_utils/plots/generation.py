@@ -88,22 +88,32 @@ def loss_curves(logs: Mapping[str, pd.DataFrame]) -> Drawing:
         for title, log in logs.items():
             if term in log:
                 train, val = (log[log["split"] == split] for split in ("train", "val"))
-                axis.plot(train["epoch"], train[term], lw=1.2, label=title, **styles[title])
-                axis.plot(val["epoch"], val[term], "o", color=styles[title]["color"], ms=4.5)
+                axis.plot(*_even(train, term), lw=1.2, **(styles[title] | {"marker": ""}))
+                axis.plot(val["epoch"], val[term], ms=4.5, **(styles[title] | {"ls": ""}))
         axis.set(title=names[term], xlabel="epoch")
         axis.locator_params(axis="x", integer=True)
-    figure.axes[0].set_ylabel("nats (line: training, dots: validation)")
+    for title in logs:
+        figure.axes[0].plot([], [], lw=1.2, ms=4.5, label=title, **styles[title])
+    figure.axes[0].set_ylabel("nats (line: training, marks: validation)")
     figure.legend_below(figure.axes[0])
     return figure
 
 
+def _even(train: pd.DataFrame, term: str) -> tuple[pd.Series, pd.Series]:
+    """Epochs and means of a term over like many steps: the few that end an epoch count with those before them."""
+    steps = train["step"].diff().fillna(train["step"])
+    window = (steps >= steps.median() / 2).cumsum()
+    means = (train[term] * steps).groupby(window).sum() / steps.groupby(window).sum()
+    return train["epoch"].groupby(window).last(), means
+
+
 def _kinds(titles: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """A colour per kind of system (ours, one modality, other papers'), and a line style within it."""
+    """A colour per kind of system (ours, one modality, other papers'), and a line style and marker within it."""
     found: dict[str, dict[str, Any]] = {}
     for title in titles:
         colour = BLUE if title.startswith("Ours") else ORANGE if title.endswith("GPT-2") else PURPLE
         same = sum(style["color"] == colour for style in found.values())
-        found[title] = {"color": colour, "ls": DASHES[same % len(DASHES)]}
+        found[title] = {"color": colour, "ls": DASHES[same % len(DASHES)], "marker": MARKERS[same % len(MARKERS)]}
     return found
 
 

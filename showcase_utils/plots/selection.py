@@ -176,7 +176,7 @@ def theta_slider(strips: Mapping[float, Sequence[str]], size: int = 150) -> obje
     Only kernels that a Jupyter server started carry JPY_SESSION_NAME: under papermill nobody could move the slider.
     """
     if "JPY_SESSION_NAME" not in os.environ:
-        return "The slider over θ appears when this notebook runs in Jupyter; the figure above shows its positions."
+        return "The slider over θ appears in Jupyter; the figure above shows some of its positions."
     import ipywidgets
 
     frames = [ipywidgets.Image(height=size) for _ in range(max(map(len, strips.values())))]

@@ -21,4 +21,5 @@ def text_table(frame: pd.DataFrame) -> Styler:
         names = [None if name is None else html.escape(str(name)) for name in labels.names]
         frame = frame.set_axis(labels.set_names(names), axis=axis)
     table = frame.style.format(escape="html").format_index(escape="html").format_index(escape="html", axis=1)
+    table = table.set_table_styles([{"selector": "th", "props": "text-align: left"}])
     return table.set_properties(**{"text-align": "left", "white-space": "pre-wrap"})

@@ -18,7 +18,7 @@ from showcase_utils.parallel import jobs_on, side_by_side
 from showcase_utils.selection.choosing import Choice, choose, first_picks
 from showcase_utils.selection.chosen import CHOSEN, shown_choice
 from showcase_utils.selection.curves import K_RANGE, k_curves, theta_curves
-from showcase_utils.selection.methods import MODELS, Method, Variant, methods_of, model_folder, open_selectors
+from showcase_utils.selection.methods import MODELS, Method, Variant, model_folder, open_selectors, runnable
 from showcase_utils.selection.pools import Pools, open_pools
 from showcase_utils.selection.rankers import Ranker
 from showcase_utils.selection.scoring import is_evaluable, sameness_of_places, score, selected_ids
@@ -34,7 +34,7 @@ def build_selection(context: BuildContext) -> None:
     (one row per pick list: metrics at K = k, pool and history sizes) · sameness.csv (per method and place) ·
     k_scores.parquet (as scores, by k; test, pools larger than the largest) · theta_curves.csv (test, pools larger
     than k).
-    Raises ``ValueError`` as `build_pools` and `methods_of` do.
+    Raises ``ValueError`` as `build_pools` and `runnable` do.
     """
     use_threads(context.settings)
     settings, seed = context.settings.selection, context.settings.seed
@@ -45,10 +45,7 @@ def build(
     out: Path, pools: Pools, settings: Selection, seed: int, device: str | torch.device = "cpu", progress: bool = True
 ) -> None:
     """`build_selection` with everything given. Every seed of ``settings.seeds`` is shifted by ``seed``."""
-    methods = methods_of(settings)
-    if settings.shown_method not in methods:
-        shown = settings.shown_method
-        raise ValueError(f"selection.shown_method = {shown}: selection.methods are {', '.join(methods)}")
+    methods = runnable(settings)
     variants = [variant for method in methods.values() for variant in method.variants(settings, seed)]
     history = train(methods, variants, out / MODELS, pools, settings, device, progress)
     history.to_csv(out / "history.csv", index=False)

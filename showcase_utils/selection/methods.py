@@ -86,10 +86,21 @@ def methods_of(settings: Selection) -> dict[str, Method]:
     return {method.name: method for method in found}
 
 
+def runnable(settings: Selection) -> dict[str, Method]:
+    """`methods_of`, if the stage can be made of them. Raises ``ValueError`` also if the shown one is not among them."""
+    methods, shown = methods_of(settings), settings.shown_method
+    if shown not in methods:
+        raise ValueError(f"selection.shown_method = {shown}: selection.methods are {', '.join(methods)}")
+    return methods
+
+
 def _find(name: str) -> Method:
     module, colon, attribute = name.partition(":")
     if colon:
-        return getattr(importlib.import_module(module), attribute)
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            raise ValueError(f"selection.methods: '{name}': {error}") from error
     if name not in METHODS:
         raise ValueError(f"selection.methods: no '{name}': there are {', '.join(METHODS)}, or yours, module:NAME")
     return METHODS[name]

@@ -114,7 +114,8 @@ def paired_difference(
             "mean_other": right[metric].reindex(difference.index).mean(),
             "samples": len(difference),
             "users": users.max() + 1,
-        }
+        },
+        dtype=object,  # counts stay whole numbers
     )
 
 

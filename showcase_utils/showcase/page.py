@@ -42,9 +42,10 @@ def page(showcases: Sequence[Showcase], title: str) -> str:
 
 
 def fragment(showcase: Showcase) -> str:
-    """One showcase for a notebook's output, where no script runs."""
+    """One showcase for a notebook's output, where no script runs; its style stays within it."""
     shown = article(showcase, lambda path, size: f'src="{_inline(path, size)}"', LEAST)
-    return f'<style>{asset("page.css")}</style><div class="showcases">{shown}</div>'
+    style = asset("page.css").replace(":root", "&")
+    return f'<style>.showcases {{ {style} }}</style><div class="showcases">{shown}</div>'
 
 
 def asset(name: str) -> str:

@@ -137,6 +137,20 @@ def test_a_profile_that_cannot_be_read(tmp_path):
     assert check.stops and "no profile" in check.findings[0].text
 
 
+def test_methods_that_a_run_would_not_find(own, tmp_path, monkeypatch):
+    (tmp_path / "alias.py").write_text("from showcase_utils.selection.methods import METHODS\nBPR = METHODS['bpr']\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for methods, shown, said in (
+        ("random,nosuch:ODDITY", "random", "selection.methods: 'nosuch:ODDITY': No module named 'nosuch'"),
+        ("random,alias:ODD", "random", "has no attribute 'ODD'"),
+        ("random,dpp,alias:BPR", "mine", "selection.shown_method = mine: selection.methods are random, dpp, bpr"),
+        ("random,bpr", "bpr", "add dpp"),
+    ):
+        check = own(f"selection.methods=[{methods}]", f"selection.shown_method={shown}")
+        (stop,) = [one for one in check.findings if one.level == "stops"]
+        assert stop.notebook == "03" and said in stop.text
+
+
 def test_a_library_that_is_missing(own, monkeypatch):
     from importlib import util
 

@@ -25,12 +25,20 @@ def test_architecture_says_its_sizes():
 
 
 def test_loss_curves_have_a_panel_per_term_that_is_there():
-    rows = {"epoch": [0.5, 1.0, 1.0], "split": ["train", "train", "val"], "loss": [3.0, 2, 2], "ce": [3.0, 2, 2]}
+    rows = {"step": [20, 40, 40], "epoch": [0.5, 1.0, 1.0], "split": ["train", "train", "val"]}
+    rows |= {"loss": [3.0, 2, 2], "ce": [3.0, 2, 2]}
     ce = pd.DataFrame(rows)
     assert len(plots.loss_curves({"CE": ce}).axes) == 2
     figure = plots.loss_curves({"CE": ce, "CCL": ce.assign(ccl=[1.0, 0.5, 0.7])})
     assert len(figure.axes) == 3 and len(figure.axes[2].lines) == 2
     assert figure.axes[2].lines[1].get_ydata().tolist() == [0.7]
+
+
+def test_the_few_steps_that_end_an_epoch_do_not_stand_alone():
+    log = pd.DataFrame({"step": [20, 40, 42, 62], "epoch": [0.5, 0.95, 1.0, 1.5], "split": "train"})
+    figure = plots.loss_curves({"CE": log.assign(ce=[4.0, 3.0, 14.0, 2.0])})
+    line = figure.axes[0].lines[0]
+    assert line.get_xdata().tolist() == [0.5, 1.0, 1.5] and line.get_ydata().tolist() == [4.0, 4.0, 2.0]
 
 
 def test_user_weights_shows_the_extreme_pairs_histories():

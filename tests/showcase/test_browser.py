@@ -174,6 +174,21 @@ def test_photos_that_are_shown_again_are_seen_and_printed(visit, gallery):
     assert one.tab.evaluate(seen)
 
 
+def test_a_showcase_in_a_notebook_styles_itself_alone(visit, showcases, tmp_path):
+    around = tmp_path / "around.html"
+    plain = "<!doctype html><h1>A notebook</h1><button>run</button>"
+    looks = []
+    for shown in ("", showcases.explain("user0", "place1")._repr_html_()):
+        around.write_text(plain + shown, encoding="utf-8")
+        tab = visit().tab
+        tab.goto(around.as_uri())
+        style = "(name) => { const s = getComputedStyle(document.querySelector(name)); return [s.font, s.margin]; }"
+        looks.append([tab.evaluate(style, name) for name in ("body", "h1", "button")])
+    assert looks[0] == looks[1]
+    card = "getComputedStyle(document.querySelector('.showcase')).borderRadius"
+    assert tab.evaluate(card) == "16px"
+
+
 def test_what_a_hostile_reviewer_wrote_does_nothing(visit, showcases, tmp_path):
     made = showcases.explain("user0", "place1", k=2)
     past = PastItem("review", "1", 1.0, 1.0, HOSTILE, HOSTILE, quote=HOSTILE)
