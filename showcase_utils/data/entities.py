@@ -161,6 +161,15 @@ class CorpusPhrases:
         return found
 
 
+def topic_words(texts: Sequence[str], share: float = 0.8) -> set[str]:
+    """Words of lower-case texts that name what they are about: at least a ``share`` of them in `CorpusPhrases`."""
+    named: Counter[str] = Counter()
+    used = Counter(token for text in texts for token in TOKEN.findall(text))
+    for text, spans in zip(texts, CorpusPhrases(texts).spans(texts), strict=True):
+        named.update(token for start, end in spans for token in TOKEN.findall(text[start:end]))
+    return {word for word, count in named.items() if count >= share * used[word]}
+
+
 def _words_that_are_no_nouns(texts: Sequence[Sequence[str]]) -> tuple[set[str], set[str]]:
     """The verbs of a corpus, and its verbs and adjectives, as far as the words beside them tell.
 

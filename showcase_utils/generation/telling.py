@@ -22,7 +22,7 @@ from showcase_utils.alignment.phi import Phi
 from showcase_utils.config import Telling
 from showcase_utils.data.sentences import split_sentences
 from showcase_utils.generation.quotes import NO_BOUNDS, Bounds, Quotes
-from showcase_utils.generation.tone import WORDS, Tone, manner, speaks_of_its_writer
+from showcase_utils.generation.tone import WORDS, Tone, manner, speaks_of_its_writer, stammers
 
 if TYPE_CHECKING:  # a second to import, which quotes alone do not need
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -205,6 +205,7 @@ class Teller:
         free = np.array([text in offered for text in pool.texts], dtype=bool)
         if settings.tone:
             free &= pool.tone >= self._coolest
+        free &= ~np.array([stammers(text) for text in pool.texts], dtype=bool)
         if not settings.company:
             free &= ~np.array([speaks_of_its_writer(text) for text in pool.texts], dtype=bool)
         value = np.log(np.maximum(pool.support, 1e-6)) + settings.manner * pool.manner  # (k, n)

@@ -19,6 +19,7 @@ from showcase_utils.alignment.frames import load_scores
 from showcase_utils.alignment.phi import load_phi
 from showcase_utils.artifacts import BuildContext
 from showcase_utils.config import Telling
+from showcase_utils.data.entities import topic_words
 from showcase_utils.data.frames import load_images, load_s1
 from showcase_utils.devices import resolve_device
 from showcase_utils.encoding.clip import load_clip
@@ -218,4 +219,5 @@ def _prepare_teller(context: BuildContext) -> None:
     quotes = Quotes.gather(rows, features.photos, features.sentences)
     write_json(context.out / BOUNDS, learn_bounds(quotes, settings.quotes, settings.same)._asdict())
     rated = sentences.merge(s1.loc[s1["split"] == "train", ["review_id", "rating"]], on="review_id")
-    Tone.fit(rated["text"].str.lower(), rated["rating"]).save(context.out / TONE)
+    words = rated["text"].str.lower().tolist()
+    Tone.fit(words, rated["rating"], topic_words(words)).save(context.out / TONE)

@@ -6,7 +6,7 @@ import pytest
 import spacy
 from spacy.training import Example
 
-from showcase_utils.data.entities import CorpusPhrases, NounChunks, entity_finder
+from showcase_utils.data.entities import CorpusPhrases, NounChunks, entity_finder, topic_words
 
 CORPUS = [
     text
@@ -28,6 +28,11 @@ def test_phrases_are_what_stands_whole_behind_a_determiner():
     finder = CorpusPhrases(CORPUS)
     assert finder.phrases == {("tuna", "roll"), ("ramen",), ("beef", "taco"), ("miso", "soup")}
     assert finder.description == "4 noun-like phrases of the corpus"
+
+
+def test_topic_words_are_those_that_mostly_name_things():
+    assert topic_words(CORPUS) == {"tuna", "roll", "ramen", "beef", "taco", "miso", "soup"}
+    assert "roll" not in topic_words([*CORPUS, "roll on", "and roll again"])
 
 
 def test_phrases_are_found_anywhere_in_any_case_longest_first():

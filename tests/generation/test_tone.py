@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.feature_extraction.text import HashingVectorizer
 
-from showcase_utils.generation.tone import Tone, manner
+from showcase_utils.generation.tone import Tone, manner, stammers
 
 KIND, COLD = ["the {} was lovely", "we loved the {}"], ["the {} was bland", "we sent the {} back"]
 DISHES = ["ramen", "pizza", "pho", "curry", "soup"]
@@ -24,6 +24,22 @@ def test_kind_sentences_score_above_zero_whatever_they_are_about():
     assert (tone.score(["the sushi was bland", "they sent the tart back"]) < 0).all()
     assert tone.score(["sushi"]) == tone.score(["tart"])  # what it has never met says nothing
     assert len(tone.score([])) == 0
+
+
+def test_topics_are_neither_kind_nor_unkind():
+    sentences = 4 * _sentences(KIND) + 2 * _sentences(COLD) + 20 * ["the plum cake was lovely"]
+    stars = [5] * 40 + [1] * 20 + [5] * 20
+    blind, seeing = Tone.fit(sentences, stars, topics={"plum", "cake"}), Tone.fit(sentences, stars)
+    assert not blind.weights["phrase"].str.contains("plum|cake").any()
+    assert seeing.score(["plum cake"]) > seeing.score(["sushi"]) and blind.score(["plum cake"]) == blind.score(
+        ["sushi"]
+    )
+    assert (blind.score(["we loved it", "it was bland"]) > 0).tolist() == [True, False]
+
+
+def test_what_says_a_thing_twice_stammers():
+    assert stammers("Noodles with peanuts and Peanuts.") and stammers("the chili with chili was hot")
+    assert not stammers("peanuts and noodles and peanuts") and not stammers("so and so, and an egg and an eggplant")
 
 
 def test_praise_with_a_reservation_is_as_kind_as_the_reservation():
