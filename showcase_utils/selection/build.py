@@ -57,6 +57,7 @@ def build(
         for part in _shared_out(variants, methods, 2 * jobs if jobs > 1 else 1)
     ]
     tables = list(side_by_side(work, jobs, "methods", progress and jobs > 1))
+    del work, pools  # at the published counts as large as what is now put together
     selected = _table(tables, "selected", product(SPLITS, variants))
     selected.to_parquet(out / "selected.parquet", index=False)
     shown_choice(selected, settings).to_parquet(out / CHOSEN, index=False)
