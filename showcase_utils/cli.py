@@ -26,7 +26,7 @@ from showcase_utils.config import SettingsError, load_settings, profile_names
 from showcase_utils.extras import MissingExtra
 from showcase_utils.progress import PROGRESS, last_line
 from showcase_utils.sources import PACKAGE
-from showcase_utils.terminal import PlainConsole, visible_json
+from showcase_utils.terminal import PlainConsole, counted, visible_json
 
 console = PlainConsole()
 
@@ -104,7 +104,7 @@ def run(
 
     names = pipeline.chosen(start, end)
     if not console.is_terminal:
-        console.print(f"{len(names)} notebooks, profile {profile}")
+        console.print(f"{counted(len(names), 'notebook')}, profile {profile}")
     with console.status("starting …") as status:
         show = _Running(status)
         results = pipeline.run(
@@ -253,25 +253,19 @@ def explain(
     `showcase explain USER BUSINESS`, or with photos and texts of your own:
     `showcase explain --history reviews.txt --photos mine/ --candidates place/`
     """
-    wanted = [one for one, own in (("USER", history or photos), ("BUSINESS", candidates)) if not own]
-    given = [one for one in (user, business) if one]
-    if len(given) != len(wanted):
-        _fail(f"give {' and '.join(wanted) or 'no ids'} here, not {' '.join(given) or 'nothing'}: explain --help")
+    reader = "--history" if history else "--photos" if photos else ""
+    ids = _ids([one for one in (user, business) if one], reader, "--candidates" if candidates else "")
     if name and not candidates:
         _fail(f"--name {name}: it names the place of --candidates; one of the data has its own")
-    ids = dict(zip(wanted, given, strict=True))
+    lines = _read_history(history) if history else []
     store = Artifacts(load_settings(profile, overrides or []), artifacts)
     store.path("texts")  # at once, not behind the imports
     from showcase_utils.showcase import Place, Profile, Showcases
     from showcase_utils.showcase.article import SILENT
 
-    try:
-        lines = history.read_text(encoding="utf-8").splitlines() if history else []
-    except UnicodeDecodeError as error:
-        _fail(f"--history {history}: not a text in UTF-8 ({error.reason} at byte {error.start})")
     if html:
         _refuse_output(html)
-    own = Profile(texts=lines, photos=Place(photos).files() if photos else ())
+    own = Profile(texts=lines, photos=photos or ())
     place = Place(candidates, name or candidates.resolve().name) if candidates else ids["BUSINESS"]
     showcase = Showcases.load(store).explain(
         ids.get("USER", own),
@@ -367,7 +361,7 @@ def gallery(
     loaded = Showcases.load(store)
     made = loaded.explain_many(loaded.library.test_visits(showcases), k)
     out.write_text(page(made, f"Showcases of profile {store.settings.profile}"), encoding="utf-8")
-    console.print(f"{len(made)} showcases, {out.stat().st_size / 1e6:.1f} MB  {out}")
+    console.print(f"{counted(len(made), 'showcase')}, {out.stat().st_size / 1e6:.1f} MB  {out}")
 
 
 @app.command()
@@ -414,7 +408,7 @@ def evaluate(
     ours = pq.ParquetFile(store.path("texts") / "texts.parquet").read(["review_id", "system"])
     known, taken = (set(ours[column].to_pylist()) for column in ("review_id", "system"))
     runs = read_submissions(texts, known, taken)
-    console.print(f"{len(runs)} runs, {len(runs[0].texts)} of {len(known)} test reviews; scoring …")
+    console.print(f"{counted(len(runs), 'run')}, {len(runs[0].texts)} of {len(known)} test reviews; scoring …")
 
     from showcase_utils.claims import submission
     from showcase_utils.devices import use_threads
@@ -542,11 +536,11 @@ def judge(
     except httpx.HTTPError as error:
         _fail(f"--endpoint {endpoint}: {error}; what was answered before is kept, the same command goes on")
     console.print(
-        f"{cost.model}: {cost.asked} questions, {cost.from_cache} of them asked before, {cost.unanswered} without an "
-        f"answer; {cost.tokens:,} tokens, {cost.seconds:.1f} s"
+        f"{cost.model}: {counted(cost.asked, 'question')}, {cost.from_cache} of them asked before, "
+        f"{cost.unanswered} without an answer; {cost.tokens:,} tokens, {cost.seconds:.1f} s"
     )
     if cost.unseen:
-        console.print(f"{cost.unseen} questions about photos were not asked: this model sees none")
+        console.print(f"not asked, for this model sees no photos: {counted(cost.unseen, 'question')} about them")
     console.print(f"answers  {out}\nread them with  showcase rate {key} {out}")
 
 
@@ -706,13 +700,14 @@ def annotate(
     if read:
         labels = merge_answers(read, to)
         by = ", ".join(f"{name} {number}" for name, number in labels["annotator"].value_counts().items())
-        console.print(f"{len(labels)} labels of {labels['review_id'].nunique()} reviews ({by})  {to}")
+        labelled = counted(labels["review_id"].nunique(), "review")
+        console.print(f"{counted(len(labels), 'label')} of {labelled} ({by})  {to}")
         console.print(f"set in the profile  data.annotations: {to}")
         return
     store = Artifacts(load_settings(profile, overrides or []), artifacts)
     assert out  # one of the two was given
     pairs = write_page(store, out, reviews, annotator)
-    console.print(f"{pairs} pairs of a sentence and a photo  {out}")
+    console.print(f"{counted(pairs, 'pair')} of a sentence and a photo  {out}")
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -834,6 +829,38 @@ class _Running:
 
     def progress(self, line: str) -> None:
         self.status.update(console.render_str(f"{self.where} · {line}" if line else self.where))
+
+
+def _ids(given: list[str], reader: str, place: str) -> dict[str, str]:
+    """The ids of a command line, by ``USER`` and ``BUSINESS``; none of what the options ``reader`` and ``place`` bring.
+
+    Ends where somebody or somewhere is missing, or there twice.
+    """
+    wanted = [one for one, option in (("USER", reader), ("BUSINESS", place)) if not option]
+    if missing := wanted[len(given) :]:
+        ways = {
+            "USER": "a reader is missing: USER, --history FILE or --photos FOLDER",
+            "BUSINESS": "a place is missing: BUSINESS, or --candidates FOLDER",
+        }
+        _fail("; ".join(ways[one] for one in missing))
+    if len(given) > len(wanted):
+        if reader and place:
+            _fail(f"{reader} and {place} say already who reads and where: leave out {' '.join(given)}")
+        if reader:
+            _fail(f"USER {given[0]} and {reader} are two readers: leave one out")
+        _fail(f"BUSINESS {given[1]} and {place} are two places: leave one out")
+    return dict(zip(wanted, given, strict=True))
+
+
+def _read_history(path: Path) -> list[str]:
+    """The lines of a text file; ends where it is none."""
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        why = f"not a text in UTF-8 ({error.reason} at byte {error.start})"
+    except OSError as error:
+        why = str(error.strerror)
+    _fail(f"--history {path}: {why}; give a text file with a review a line, photos with --photos FOLDER")
 
 
 def _refuse_output(path: Path) -> None:

@@ -21,6 +21,11 @@ def visible_json(text: str) -> str:
     return _ORDERS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
+def counted(number: int, thing: str) -> str:
+    """So many of a thing: "1 photo", "1,200 photos"."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 class PlainConsole(Console):
     """Prints every string as it is, in tables too. ``rich.text.Text`` is for colours of ours."""
 

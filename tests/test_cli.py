@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from showcase_utils import __version__, cli
 from showcase_utils.artifacts import Artifacts
 from showcase_utils.cli import app
-from showcase_utils.terminal import PlainConsole, visible_json
+from showcase_utils.terminal import PlainConsole, counted, visible_json
 
 
 @pytest.fixture
@@ -203,6 +203,34 @@ def test_a_reader_that_has_seen_enough_hears_no_complaint(tmp_path):
     command = f"'{sys.executable}' -m showcase_utils.cli status --profile smoke --artifacts '{tmp_path}' | true"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("", "a reader is missing: USER, --history FILE or --photos FOLDER; a place is missing: BUSINESS, or"),
+        ("ann", "a place is missing: BUSINESS, or --candidates FOLDER"),
+        ("--history past.txt --photos mine", "a place is missing: BUSINESS, or --candidates FOLDER"),
+        ("--candidates there", "a reader is missing: USER, --history FILE or --photos FOLDER"),
+        ("ann fig --history past.txt", "USER ann and --history are two readers: leave one out"),
+        ("ann fig --photos mine", "USER ann and --photos are two readers: leave one out"),
+        ("ann fig --candidates there", "BUSINESS fig and --candidates are two places: leave one out"),
+        ("fig --photos mine --candidates there", "--photos and --candidates say already who reads and where: leave"),
+        ("fig --history .", "--history .: Is a directory; give a text file with a review a line, photos with --photos"),
+        ("fig --history no.txt", "--history no.txt: No such file or directory; give a text file with a review a line"),
+        ("fig --history photo.jpg", "--history photo.jpg: not a text in UTF-8 (invalid start byte at byte 0); give a"),
+    ],
+)
+def test_readers_and_places_that_are_missing_or_there_twice(invoke, tmp_path, monkeypatch, line, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8")
+    result = invoke("explain", *line.split())
+    assert result.exit_code == 1
+    assert f"showcase: {words}" in result.stderr
+
+
+def test_one_is_no_plural():
+    assert [counted(number, "photo") for number in (0, 1, 1200)] == ["0 photos", "1 photo", "1,200 photos"]
 
 
 @pytest.mark.parametrize("line", [["explain", "a", "b", "--html"], ["gallery"]])

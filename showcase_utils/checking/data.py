@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from showcase_utils.checking.findings import Check
 from showcase_utils.config import Settings
+from showcase_utils.terminal import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,14 +48,14 @@ def check_data(check: Check, settings: Settings) -> tuple[int, int]:
     check.counts["rows"] = f"{rows:,}" if whole else f"about {total:,}; what follows is of the first {rows:,}"
     check.counts["accepted"] = f"{len(reviews):,}"
     for reason, number in reasons.most_common(5):
-        check.add("note", "01", f"{number:,} rows cannot be used: {reason}")
+        check.add("note", "01", f"{counted(number, 'row')} cannot be used: {reason}")
     if reviews.empty:
         check.add("stops", "01", f"{path}: no row can be used; showcase_utils/data/rows.py says what a row must have")
         return total, 0
     named = list(dict.fromkeys(image_id for ids in reviews["image_ids"] for image_id in ids))
     shared = sum(len(ids) for ids in reviews["image_ids"]) - len(named)
     if shared:
-        check.add("note", "01", f"{shared:,} times a photo stands in a second review: it counts for the first")
+        check.add("note", "01", f"{counted(shared, 'time')} a photo stands in a second review: it counts for the first")
     _check_filtered(check, settings, reviews, _check_photos(check, settings, named), whole, "split" in reviews)
     return total, round(len(named) * total / max(rows, 1))
 
@@ -103,11 +104,14 @@ def _check_photos(check: Check, settings: Settings, named: list[str]) -> frozens
         check.add(
             "stops",
             "01",
-            f"none of {len(named):,} photos is in {folder}, as {{image_id}}.jpg: `showcase download photos "
-            f"--profile {settings.source} --to {folder.parent}` fetches them, `showcase import` brings other files",
+            f"none of the photos that reviews name ({len(named):,}) is in {folder}, as {{image_id}}.jpg: "
+            f"`showcase download photos --profile {settings.source} --to {folder.parent}` fetches them, "
+            "`showcase import` brings other files",
         )
     elif lost := len(named) - counts["ok"]:
-        check.add("limits", "01", f"{lost:,} of {len(named):,} photos are missing or broken: their reviews may go")
+        check.add(
+            "limits", "01", f"missing or broken: {lost:,} of {counted(len(named), 'photo')}; reviews of them may go"
+        )
     return frozenset(image_id for image_id, status in statuses.items() if status == "ok")
 
 
@@ -124,10 +128,11 @@ def _check_filtered(
         return
     s1 = gest_s1(reviews, usable, 1 if has_splits else settings.data.min_reviews_per_user)
     check.counts["GEST-s1"] = (
-        f"{len(s1):,} reviews of {s1['user_id'].nunique():,} users, {s1['business_id'].nunique():,} places"
+        f"{counted(len(s1), 'review')} of {counted(s1['user_id'].nunique(), 'user')}, "
+        f"{counted(s1['business_id'].nunique(), 'place')}"
     )
     if s1.empty:
-        wanted = f"{settings.data.min_reviews_per_user} reviews of a user (data.min_reviews_per_user)"
+        wanted = f"{counted(settings.data.min_reviews_per_user, 'review')} of a user (data.min_reviews_per_user)"
         text = f"no review is left that has a photo and {wanted}"
         check.add("stops" if whole else "note", "01", text if whole else f"in these first rows {text}")
         return
@@ -146,14 +151,15 @@ def _check_filtered(
             "limits", "03", "most users have no past visit to another place: what is chosen for them is not personal"
         )
     shown = s1[["business_id", "image_ids"]].explode("image_ids").groupby("business_id")["image_ids"].nunique()
+    few = counted(settings.selection.k, "photo")
     choice = (s1["business_id"].map(shown) > settings.selection.k).mean()
-    check.counts["choice"] = f"{choice:.0%} of the reviews are of places with more than {settings.selection.k} photos"
+    check.counts["choice"] = f"{choice:.0%} of the reviews are of places with more than {few}"
     if not whole:
         return
     if choice == 0:
         check.add("stops", "03", f"no place has more than selection.k = {settings.selection.k} photos to choose from")
     elif choice < 0.2:
-        check.add("limits", "03", f"few places have more than {settings.selection.k} photos: there is little to choose")
+        check.add("limits", "03", f"few places have more than {few}: there is little to choose")
 
 
 def check_labels(check: Check, settings: Settings) -> None:
@@ -177,7 +183,9 @@ def check_labels(check: Check, settings: Settings) -> None:
         except ValueError as error:
             check.add("stops", "02", str(error))
             return
-        check.counts["Φ"] = f"trained on {len(labels):,} labels of {labels['review_id'].nunique():,} reviews"
+        check.counts["Φ"] = (
+            f"trained on {counted(len(labels), 'label')} of {counted(labels['review_id'].nunique(), 'review')}"
+        )
         if labels["review_id"].nunique() < 3:
             check.add("stops", "02", "labels of fewer than three reviews cannot be split into train, val and test")
         elif labels["label"].nunique() < 2:

@@ -9,6 +9,7 @@ from showcase_utils.checking.data import check_data, check_labels
 from showcase_utils.checking.findings import Check
 from showcase_utils.checking.machine import check_libraries, check_machine, check_models
 from showcase_utils.config import Settings, SettingsError, load_settings
+from showcase_utils.terminal import counted
 
 
 def check_run(profile: str, overrides: Sequence[str] = (), artifacts: str = "") -> Check:
@@ -53,9 +54,8 @@ def _say_abilities(check: Check, settings: Settings) -> None:
     check.abilities = {
         "01": f"filters the reviews: {counts.get('GEST-s1') or counts.get('data', 'nothing')}",
         "02": f"encodes with {clip}; Φ: {counts.get('Φ', 'none')}",
-        "03": f"chooses {selection.k} photos by {len(selection.methods)} methods; {counts.get('choice', '')}".rstrip(
-            "; "
-        ),
+        "03": f"chooses {counted(selection.k, 'photo')} by {counted(len(selection.methods), 'method')}; "
+        f"{counts.get('choice', '')}".rstrip("; "),
         "04": f"trains {', '.join(settings.generation.systems)}",
         "05": f"scores them on the test users; users: {counts.get('users', 'of the demo world')}",
         "06": "shows them; then `showcase explain` and `showcase gallery`",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from showcase_utils.config import Settings
+from showcase_utils.terminal import counted
 
 SIDE = 1024  # of the matrices whose product tells how fast the device is
 PHOTO_TOKENS = 256  # where a config does not say what a photo comes to
@@ -46,7 +47,7 @@ def _needs(key: str, name: str, operations: int, copies: int, photos: int, devic
     each = "sample and epoch" if copies > 1 else "sample"
     return (
         f"{key}: {weights / 1e6:,.0f} million weights, memory roughly {copies * 4 * weights / 1e9:.1f} GB; at least "
-        f"{seconds:.2g} s per {each} on this {resolve_device(device).type}, with {photos} photos"
+        f"{seconds:.2g} s per {each} on this {resolve_device(device).type}, with {counted(photos, 'photo')}"
     )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from showcase_utils.importing.pictures import PhotoFiles, plain_name, read_photos
 from showcase_utils.importing.writing import TEXTS
+from showcase_utils.terminal import counted
 
 CAPTIONS = "captions.csv"
 SHOWN_USERS = 100  # of whom a history is written, the most active ones
@@ -84,14 +85,14 @@ class Places:
         if not self._rows:
             return []
         said = [
-            f"{len(self._rows)} photos belong to a place and to no user. They are candidates for anybody: one folder "
-            f"for each of {len(self)} places in {to / 'places'}, captions in {to / CAPTIONS}. Who takes which photos "
-            "cannot be learned from them, and no author was made up: no row of the published file comes of them."
+            f"Of a place and of no user: {counted(len(self._rows), 'photo')}, candidates for anybody, in one folder a "
+            f"place ({counted(len(self), 'place')}) in {to / 'places'}, captions in {to / CAPTIONS}. Who takes which "
+            "photos cannot be learned from them, and no author was made up: no row of the published file comes of them."
         ]
         if self.users:
             said.append(
-                f"{self.users.total()} texts about these places are in {to / TEXTS}, those of the most active users "
-                f"also one a line in {to / 'histories'}. With any run, such as demo's or your own: "
+                f"{counted(self.users.total(), 'text')} about these places in {to / TEXTS}, those of the most active "
+                f"users also one a line in {to / 'histories'}. With any run, such as demo's or your own: "
                 f"showcase explain --history {to}/histories/USER.txt --candidates {to}/places/BUSINESS --html page.html"
             )
         return said

@@ -32,6 +32,7 @@ from showcase_utils.importing.reviews import Photos, caption_of, identity, names
 from showcase_utils.importing.tables import Row, columns_of, read_table
 from showcase_utils.importing.writing import REVIEWS, Writer
 from showcase_utils.photos.store import PhotoStore
+from showcase_utils.terminal import counted
 
 FORMATS = ("csv", "jsonl", "parquet")
 HOSTS = {"tripadvisor": ("media-cdn.tripadvisor.com", "dynamic-media-cdn.tripadvisor.com")}
@@ -283,11 +284,12 @@ class _Run:
         """What the reader should know: what was not found, what is to be fetched, what cannot be learned."""
         said = []
         if self.photos.not_found:
-            said.append(f"{self.photos.not_found} photos that reviews name are not in the folder; they were left out.")
+            why = ", not in the folder of --images" if len(self.files) else " by file: give their folder with --images"
+            said.append(f"Left out: {counted(self.photos.not_found, 'photo')} that reviews name{why}.")
         if self.photos.from_web:
             profile = report.profile or to
             said.append(
-                f"{self.photos.from_web} photos are known by their address only. Fetch them: "
+                f"{counted(self.photos.from_web, 'photo')} known by address only. To fetch what is there: "
                 f"showcase download photos --profile {profile} --to {to}"
             )
         return said + self.places.words(to)

@@ -28,21 +28,21 @@ def candidates(somewhere: Somewhere, options: Options) -> list[Item]:
             number = len(somewhere.photos)
             raise KeyError(f"photo {name} is none of the {number} of {somewhere.name}{_meant(name, somewhere)}")
     for item in somewhere.photos:
-        if is_named(item, options.pin) and is_named(item, options.leave_out):
+        if is_named(item.id, options.pin) and is_named(item.id, options.leave_out):
             raise ValueError(f"photo {Path(item.id).name} is both in pin and in leave_out")
-    pool = [item for item in somewhere.photos if not is_named(item, options.leave_out)]
+    pool = [item for item in somewhere.photos if not is_named(item.id, options.leave_out)]
     if not pool:
         raise ValueError(f"{somewhere.name}: no photo is left to choose from")
     if not options.drop_duplicates:
         return pool
-    pool.sort(key=lambda item: not is_named(item, options.pin))  # stable: pinned ones come first, and stay
+    pool.sort(key=lambda item: not is_named(item.id, options.pin))  # stable: pinned ones come first, and stay
     kept = without_copies(pool)
     return sorted(kept, key=lambda item: item.id) if options.pin else kept
 
 
-def is_named(item: Item, names: Sequence[str]) -> bool:
+def is_named(image_id: str, names: Sequence[str]) -> bool:
     """Whether one of ``names`` is the photo's id or its file's name."""
-    return any(str(name) in (item.id, Path(item.id).name) for name in names)
+    return any(str(name) in (image_id, Path(image_id).name) for name in names)
 
 
 def _meant(name: str | Path, somewhere: Somewhere) -> str:
@@ -79,7 +79,7 @@ def shown(pool: list[Item], picks: Sequence[int], options: Options, bound: float
 
     ``picks`` are rows of ``pool``; a cosine above ``bound`` makes two photos of one scene.
     """
-    pinned = [item for name in options.pin for item in pool if is_named(item, [name])]
+    pinned = [item for name in options.pin for item in pool if is_named(item.id, [name])]
     kept: list[Item] = list(pinned)
     again: list[Item] = []
     for item in (pool[row] for row in picks):

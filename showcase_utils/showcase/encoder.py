@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,10 +13,12 @@ from PIL import Image
 
 from showcase_utils.config import Settings
 from showcase_utils.generation.tone import Tone
+from showcase_utils.showcase.choice import is_named
 from showcase_utils.showcase.material import KIND, Item, Place, Profile, Somebody, Somewhere
 
 END = re.compile(r"(?<=[.!?…])\s+")  # of a sentence; splitting them better takes spaCy, which explaining can do without
 KEPT = 20_000  # features that are remembered: 20 MB at 256 dimensions
+UNREAD = np.zeros(0, np.float32)
 
 
 class MaterialEncoder:
@@ -29,7 +32,7 @@ class MaterialEncoder:
 
     def somebody(self, profile: Profile) -> Somebody:
         """Raises ``ValueError`` that names every photo that cannot be read, and why."""
-        photos = [Item(str(path), row, path=Path(path)) for path, row in self._photos(profile.photos)]
+        photos = [Item(str(path), row, path=path) for path, row in self._photos(profile.files())]
         kept = [text for text in profile.texts if text.strip()]
         texts = [
             Item(f"text {n}", row, text=text)
@@ -37,9 +40,14 @@ class MaterialEncoder:
         ]
         return Somebody(profile.name, profile.name, photos, texts)
 
-    def somewhere(self, place: Place) -> Somewhere:
-        """Raises as ``somebody`` does, and ``ValueError`` for a place without photos."""
-        photos = [Item(str(path), row, path=Path(path)) for path, row in self._photos(place.files())]
+    def somewhere(self, place: Place, leave_out: Sequence[str] = ()) -> Somewhere:
+        """A place whose photos are all there, those that are left out unread.
+
+        Raises as ``somebody`` does, and ``ValueError`` for a place without photos.
+        """
+        files = place.files()
+        read = dict(self._photos([path for path in files if not is_named(str(path), leave_out)], in_place=True))
+        photos = [Item(str(path), read.get(path, UNREAD), path=path) for path in files]
         if not photos:
             raise ValueError(f"{place.name}: a showcase needs at least one photo of the place")
         return Somewhere(place.name, place.name, photos)
@@ -55,18 +63,20 @@ class MaterialEncoder:
         kind = [part for part, score in zip(parts, tone.score(parts), strict=True) if score > KIND]
         return [Item(part, row, text=part) for part, row in zip(kind, self.texts(kind), strict=True)]
 
-    def _photos(self, paths: Sequence[str | Path]) -> list[tuple[Path, np.ndarray]]:
-        files, wrong = [Path(path).expanduser() for path in paths], []
+    def _photos(self, files: Sequence[Path], in_place: bool = False) -> list[tuple[Path, np.ndarray]]:
+        wrong: dict[Path, str] = {}
         for path in files:
             try:
                 with Image.open(path) as image:
                     image.load()
             except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
                 why = "is not there" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
-                wrong.append(f"{path} {why}")
+                wrong[path] = f"{path} {why}"
         if wrong:
+            named = "; ".join(list(wrong.values())[:5])
             more = f", and {len(wrong) - 5} more" if len(wrong) > 5 else ""
-            raise ValueError(f"{len(wrong)} of {len(files)} photos: {'; '.join(wrong[:5])}{more}")
+            end = _way_out([path.name for path in wrong][:5], in_place)
+            raise ValueError(f"{len(wrong)} of {len(files)} photos: {named}{more}; {end}")
         stats = [path.stat() for path in files]
         keys = [(str(path.resolve()), s.st_size, s.st_mtime_ns) for path, s in zip(files, stats, strict=True)]
         return list(zip(files, self._encoded(keys, files, "encode_images"), strict=True))
@@ -91,3 +101,12 @@ class MaterialEncoder:
                 raise ValueError("encoding.model is another CLIP than the one of this run: run notebook 02 again")
             self._clip = clip
         return self._clip
+
+
+def _way_out(names: list[str], in_place: bool) -> str:
+    """What to do with photos that cannot be read, as the end of a message; only those of a place can be left out."""
+    them = "it" if len(names) == 1 else "them"
+    if not in_place:
+        return f"take {them} out of the reader's photos"
+    typed = " ".join(f"--leave-out {shlex.quote(name)}" for name in names)
+    return f"take {them} out of the place's photos, or leave {them} out: {typed}, in Python leave_out={names}"

@@ -97,7 +97,7 @@ class Showcases:
         cases = []
         for user, place in map(_pair, pairs):
             if _key(place) not in known:
-                known[_key(place)] = self._somewhere(place)
+                known[_key(place)] = self._somewhere(place, how.leave_out)
             cases.append((self._somebody(user, place), known[_key(place)]))
         chosen = [
             one for start in range(0, len(cases), CHUNK) for one in self._choose(cases[start : start + CHUNK], how)
@@ -145,9 +145,9 @@ class Showcases:
         at = place if isinstance(place, str) else ""
         return self.library.somebody(user, at, self.settings.selection.history)
 
-    def _somewhere(self, place: str | Place) -> Somewhere:
+    def _somewhere(self, place: str | Place, leave_out: Sequence[str]) -> Somewhere:
         if isinstance(place, Place):
-            return self.encoder.somewhere(place)
+            return self.encoder.somewhere(place, leave_out)
         if not isinstance(place, str):
             raise TypeError(
                 f"place = {place!r}: give an id or a name, as text, or a Place, as in Place('photos/of/it')"
@@ -173,7 +173,7 @@ class Showcases:
         chosen = []
         for (somebody, pool), (photos, numbers), (_, somewhere) in zip(asked, picked, cases, strict=False):
             ids, others = {item.id for item in photos}, usual[number[id(somewhere)]]
-            pinned = {item.id for item in photos if is_named(item, options.pin)}
+            pinned = {item.id for item in photos if is_named(item.id, options.pin)}
             why = reasons(somebody, Choice(pool, photos, numbers, others, pinned), self._sentences, phi)
             chosen.append(_Chosen(photos, why, 1 - len(ids & others) / len(ids | others)))
         return chosen

@@ -17,28 +17,62 @@ KIND = 0.69  # tone of what is quoted: twice as likely from a review of four or 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"})
 
 
+class _WithPhotos:
+    """What has ``photos``, a folder or a list of paths, and a ``name``."""
+
+    photos: str | Path | Sequence[str | Path]
+    name: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.photos, str | Path):
+            refuse_no_list("photos", self.photos, str | Path)
+        refuse_no_name(self.name)
+
+    def files(self) -> list[Path]:
+        """The photos: of a list in its order, of a folder by name.
+
+        Raises ``FileNotFoundError`` for a folder without any, ``ValueError`` for a folder in a list.
+        """
+        if not isinstance(self.photos, str | Path):
+            files = [Path(photo).expanduser() for photo in self.photos]
+            if inner := next((path for path in files if path.is_dir()), None):
+                raise ValueError(f"{inner} is a folder among photos: give it alone, photos={str(inner)!r}")
+            return files
+        folder = Path(self.photos).expanduser()
+        if folder.is_file():
+            listed = f"in Python a list takes files: photos=[{str(folder)!r}]"
+            raise FileNotFoundError(f"{folder}: a file, not a folder of photos; {listed}")
+        if not folder.is_dir():
+            raise FileNotFoundError(f"{folder}: there is no such folder")
+        found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+        if not found:
+            kinds = ", ".join(sorted(SUFFIXES))
+            raise FileNotFoundError(f"{folder}: no photo in this folder, none that ends in {kinds}")
+        return found
+
+
 @checks_names
 @dataclass(frozen=True)
-class Profile:
+class Profile(_WithPhotos):
     """Somebody, by what they wrote and photographed elsewhere; either may be missing, and so may both.
 
-    ``texts`` are reviews in their words, ``photos`` paths of pictures, ``name`` is what pages call them. Raises
-    ``TypeError`` for what is no list of them; photos that cannot be read are named by ``explain``.
+    ``texts`` are reviews in their words, ``photos`` a folder, whose pictures are all taken, sub-folders' too, or a list
+    of paths, ``name`` is what pages call them. Raises ``TypeError`` for what is none of these; photos that cannot be
+    read are named by ``explain``.
     """
 
     texts: Sequence[str] = ()
-    photos: Sequence[str | Path] = ()
+    photos: str | Path | Sequence[str | Path] = ()
     name: str = "this reader"
 
     def __post_init__(self) -> None:
         refuse_no_list("texts", self.texts, str)
-        refuse_no_list("photos", self.photos, str | Path)
-        refuse_no_name(self.name)
+        super().__post_init__()
 
 
 @checks_names
 @dataclass(frozen=True)
-class Place:
+class Place(_WithPhotos):
     """A place by its photos: a folder, whose pictures are all taken, sub-folders' too, or a list of paths.
 
     ``name`` is what pages call it. Raises ``TypeError`` for what is neither; photos that cannot be read, and a place
@@ -48,29 +82,13 @@ class Place:
     photos: str | Path | Sequence[str | Path]
     name: str = "this place"
 
-    def __post_init__(self) -> None:
-        if not isinstance(self.photos, str | Path):
-            refuse_no_list("photos", self.photos, str | Path)
-        refuse_no_name(self.name)
-
-    def files(self) -> list[Path]:
-        """The photos, in the order given or by name. Raises ``FileNotFoundError`` when there are none."""
-        if not isinstance(self.photos, str | Path):
-            return [Path(photo) for photo in self.photos]
-        folder = Path(self.photos).expanduser()
-        if not folder.is_dir():
-            there = "a file, not a folder of photos" if folder.exists() else "there is no such folder"
-            raise FileNotFoundError(f"{folder}: {there}")
-        found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-        if not found:
-            kinds = ", ".join(sorted(SUFFIXES))
-            raise FileNotFoundError(f"{folder}: no photo in this folder, none that ends in {kinds}")
-        return found
-
 
 @dataclass(frozen=True)
 class Item:
-    """A photo or a text with its CLIP features, (d,): ``path`` or ``text``, and where it is from if that is known."""
+    """A photo or a text with its CLIP features, (d,): ``path`` or ``text``, and where it is from if that is known.
+
+    A photo of somebody's own that is left out is not read, and has no features, (0,).
+    """
 
     id: str
     features: np.ndarray = field(repr=False)

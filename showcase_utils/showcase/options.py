@@ -36,12 +36,12 @@ KINDS: tuple[tuple[str, type, str], ...] = (
 class Options:
     """How to choose and write. ``theta`` weighs relevance (1) against variety (0); ½ is what was trained.
 
-    ``pin`` are photos that must be in the set, first and in this order; ``leave_out`` must not. ``drop_duplicates``
-    keeps one of several copies of a photo, and takes a second photo of one scene only where there is no other scene
-    left. ``method`` chooses photos, ``system`` writes; empty: those that were loaded. ``decoding`` are the writers
-    that may offer sentences (``telling.writers``; retrieval quotes reviews), ``tone`` the share of the least kind
-    sentences that are not told, ``length`` the most sentences, of which there is one a photo. ``block`` are words
-    that no sentence may have.
+    ``pin`` are photos that must be in the set, first and in this order; ``leave_out`` must not, and of somebody's own
+    photos they are not even read. ``drop_duplicates`` keeps one of several copies of a photo, and takes a second photo
+    of one scene only where there is no other scene left. ``method`` chooses photos, ``system`` writes; empty: those
+    that were loaded. ``decoding`` are the writers that may offer sentences (``telling.writers``; retrieval quotes
+    reviews), ``tone`` the share of the least kind sentences that are not told, ``length`` the most sentences, of which
+    there is one a photo. ``block`` are words that no sentence may have.
     """
 
     k: int

@@ -1,7 +1,9 @@
 import importlib.util
 import shutil
 
+import pandas as pd
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from showcase_utils.checking.run import check_run
@@ -46,6 +48,18 @@ def test_a_good_set_runs_and_is_counted(own):
     assert any("no labels" in text for text in said(check, "limits"))
 
 
+def test_a_set_of_one_is_counted_in_the_singular(tmp_path):
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (8, 6)).save(tmp_path / "photos" / "a.jpg")
+    rows = [("vera", "kew", 5, "Roses.", "a.jpg"), ("vera", "kew", 5, "Ferns.", "a.jpg")]
+    pd.DataFrame(rows, columns=["user", "business", "rating", "text", "pics"]).to_csv(tmp_path / "r.csv", index=False)
+    to = tmp_path / "own"
+    import_tables("csv", [tmp_path / "r.csv"], tmp_path / "photos", to, {"photos": "pics"}, progress=False)
+    check = check_run(str(to / "own.yaml"), ["data.min_reviews_per_user=1"], str(tmp_path / "artifacts"))
+    assert check.counts["GEST-s1"] == "2 reviews of 1 user, 1 place"
+    assert "1 time a photo stands in a second review: it counts for the first" in said(check, "note")
+
+
 def test_all_problems_are_told_at_once(own, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     check = own(
@@ -86,7 +100,7 @@ def test_missing_photos(own):
     for photo in photos[:10]:
         photo.unlink()
     check = own()
-    assert any(text.startswith(f"10 of {len(photos)} photos are missing") for text in said(check, "limits"))
+    assert any(text.startswith(f"missing or broken: 10 of {len(photos)} photos; ") for text in said(check, "limits"))
     for photo in photos[10:]:
         photo.unlink()
     assert any("showcase download photos" in text for text in said(own(), "stops"))

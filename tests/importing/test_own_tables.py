@@ -335,6 +335,20 @@ def test_an_import_of_nothing_is_no_success(shelf):
         shelf.bring("csv", path, mapping=MAP, best=0.0)
 
 
+def test_photos_that_are_not_there_are_counted_and_said(shelf):
+    web = "https://example.org/a.jpg"
+    one = shelf.csv("one.csv", [review(pictures=web), review(visitor="x", pictures="a.jpg")])
+    assert shelf.bring("csv", one, mapping=MAP).notes == [
+        "Left out: 1 photo that reviews name by file: give their folder with --images.",
+        f"1 photo known by address only. To fetch what is there: showcase download photos --profile "
+        f"{shelf.to / 'mine.yaml'} --to {shelf.to}",
+    ]
+    shelf.photo("a.jpg")
+    two = shelf.csv("two.csv", [review(pictures="a.jpg|b.jpg"), review(visitor="x", pictures="a.jpg|c.jpg|d.jpg")])
+    report = shelf.bring("csv", two, mapping=MAP)
+    assert report.notes == ["Left out: 3 photos that reviews name, not in the folder of --images."]
+
+
 def test_an_error_is_a_sentence(shelf):
     done = CliRunner().invoke(app, ["import", "csv", str(shelf.folder / "no.csv"), "--to", str(shelf.to)])
     assert done.exit_code == 1 and "no such file" in done.stderr and not shelf.to.exists()

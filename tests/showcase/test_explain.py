@@ -338,6 +338,35 @@ def test_photos_that_cannot_be_read_are_all_named(showcases, folder):
         Profile(texts="Great ramen.")
 
 
+def test_what_cannot_be_read_can_be_left_out_unread(showcases, folder):
+    (folder / "my broken.jpg").write_bytes(b"no picture")
+    (folder / "mine").mkdir()
+    with pytest.raises(ValueError, match=r"1 of 7 .*; take it out .*--leave-out 'my broken.jpg', in Python leave_out="):
+        showcases.explain("user0", Place(folder))
+    with pytest.raises(ValueError, match=r"1 of 2 .*cannot be read .*; take it out of the reader's photos$"):
+        showcases.explain(Profile(photos=[folder / "photo0.png", folder / "my broken.jpg"]), "place1")
+    for name in ("my broken.jpg", str(folder / "my broken.jpg")):
+        show = showcases.explain("user0", Place(folder), k=9, leave_out=[name], drop_duplicates=False)
+        assert sorted(path.name for path in show.photos) == [f"photo{n}.png" for n in range(6)]
+    assert showcases.explain("user0", Place(folder), k=2, leave_out=["my broken.jpg"], pin=["photo3.png"]).photos
+    with pytest.raises(ValueError, match="both in pin and in leave_out"):
+        showcases.explain("user0", Place(folder), leave_out=["my broken.jpg"], pin=["my broken.jpg"])
+    with pytest.raises(ValueError, match="no photo is left to choose from"):
+        showcases.explain("user0", Place([folder / "my broken.jpg"]), leave_out=["my broken.jpg"])
+
+
+def test_a_reader_s_photos_are_a_folder_or_a_list_as_a_place_s_are(showcases, folder):
+    listed = showcases.explain(Profile(photos=sorted(folder.iterdir())), "place1", k=2)
+    assert showcases.explain(Profile(photos=folder), "place1", k=2) == listed
+    assert showcases.explain(Profile(photos=str(folder)), "place1", k=2) == listed
+    for one in (Profile(photos=[folder]), Place([folder])):
+        with pytest.raises(ValueError, match=r"is a folder among photos: give it alone, photos='/"):
+            one.files()
+    with pytest.raises(FileNotFoundError, match=r"a file, not a folder of photos; .* a list takes files: photos=\['/"):
+        Profile(photos=folder / "photo0.png").files()
+    assert Profile().files() == []
+
+
 def test_what_was_asked_for_once_is_not_read_again(showcases, monkeypatch):
     pairs = [(user, "place1") for user in USERS]
     first = showcases.explain_many(pairs)
