@@ -249,7 +249,7 @@ class Telling(Section):
     sure: bool = Field(True, description="near misses go unsaid: bounds from quotes of like photos (NOTES)")
     nearness: Annotated[float, Field(ge=0)] = Field(1.0, description="weight of the likeness of a quote's own photo")
     agreement: Annotated[float, Field(ge=0)] = Field(1.0, description="weight of what other candidates say too")
-    tone: Probability = Field(0.2, description="sentences less kind than this share of the quotes are not told")
+    tone: Probability = Field(0.3, description="sentences less kind than this share of the quotes are not told")
     company: bool = Field(
         False, description="whether the writer's company and earlier visits may be told: my wife, again"
     )
