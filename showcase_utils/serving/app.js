@@ -2,7 +2,7 @@
 (() => {
   const form = document.getElementById("ask"), fields = form.elements;
   const answer = document.getElementById("answer"), problem = document.getElementById("problem");
-  const dropped = { photos: new Map(), candidates: new Map() }; // by the id that the server gave: the file's name
+  const dropped = { photos: new Map(), candidates: new Map() }; // by the id that the server gave; each holds its file's name
   let asked = null, waiting = 0;
 
   const field = (name) => fields.namedItem(name); // of names that a collection has itself, such as length, too
@@ -73,7 +73,9 @@
     const photos = dropped[zone.dataset.drop], wrong = [];
     for (const file of files) {
       if (file.size > Number(form.dataset.mostBytes)) { wrong.push(`${file.name}: too large`); continue; }
-      const reply = await fetch("/photos", { method: "POST", headers: { "content-type": "application/octet-stream" }, body: file });
+      const reply = await fetch(`/photos?name=${encodeURIComponent(file.name)}`, {
+        method: "POST", headers: { "content-type": "application/octet-stream" }, body: file,
+      });
       const text = await reply.text();
       if (!reply.ok) { wrong.push(`${file.name}: ${text}`); continue; }
       if (!photos.has(text)) zone.querySelector("ul").append(tile(photos, text, file));

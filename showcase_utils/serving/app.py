@@ -71,7 +71,8 @@ def build_app(showcases: Showcases) -> Starlette:
 
     async def upload(request: Request) -> Response:
         content = await _body(request, "application/octet-stream", limits.max_bytes)
-        return PlainTextResponse(await run_in_threadpool(uploads.add, content))
+        called = request.query_params.get("name", "")
+        return PlainTextResponse(await run_in_threadpool(uploads.add, content, called))
 
     async def explain(request: Request) -> Response:
         ask = Ask.model_validate_json(await _body(request, "application/json", 1_000_000))

@@ -11,7 +11,7 @@ from showcase_utils.serving.asking import Ask
 from showcase_utils.showcase import Place, Showcase, Showcases
 from showcase_utils.showcase.article import SMALL, Picture, article
 from showcase_utils.showcase.options import DECODINGS
-from showcase_utils.showcase.page import LARGEST, asset
+from showcase_utils.showcase.page import LARGEST, asset, told_apart
 
 LISTED = 500  # readers and places that can be chosen from a list; others by their id
 OFFERED = 200  # photos of a place that are shown to pin or leave out
@@ -107,7 +107,7 @@ def _offered(number: int, name: str, path: Path, caption: str, rank: int, ask: A
 def _chooser(name: str, label: str, own: str, known: Mapping[str, str], chosen: str) -> str:
     """A list of ids by their names, with one's own material first and a field for any other id last."""
     options = [f'<option value="">{own}</option>']
-    for key, words in sorted(known.items(), key=lambda item: item[1]):
+    for key, words in told_apart(known).items():
         mark = " selected" if key == chosen else ""
         options.append(f'<option value="{html.escape(key)}"{mark}>{html.escape(words)}</option>')
     options.append('<option value="" data-other>another, by id</option>')

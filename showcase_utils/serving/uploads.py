@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Collection, Sequence
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,27 +15,35 @@ from showcase_utils.photos.files import check_photo
 
 MOST_PHOTOS = 400
 MOST_BYTES = 1_000_000_000
+LETTERS = 60  # of a name, at most 240 bytes
 
 
 class Uploads:
-    """Photos by the digest of what they hold; what their files were called plays no part.
+    """Photos under the names that their files had, so that reasons can call them by these.
 
+    One that is dropped in again is the one that is here; another of its name gets a number, even if the first is gone.
     Beyond ``MOST_PHOTOS`` or ``MOST_BYTES`` the oldest go.
     """
 
     def __init__(self, max_pixels: int) -> None:
         self._folder = TemporaryDirectory(prefix="showcase-")
-        self._sizes: dict[str, int] = {}  # by id, the oldest first
+        self._names: dict[tuple[str, str], str] = {}  # by what a photo was called and holds, also of those that went
+        self._sizes: dict[str, int] = {}  # by name, the oldest first
         self._lock = threading.Lock()
         self.max_pixels = max_pixels
 
-    def add(self, content: bytes) -> str:
-        """Keeps a photo, upright, as a JPEG, and gives its id. Raises ``ValueError`` that says why it is none."""
+    def add(self, content: bytes, called: str = "") -> str:
+        """Keeps a photo, upright, as a JPEG, and gives its id: the name it was ``called``, made safe.
+
+        Raises ``ValueError`` that says why it is none.
+        """
         photo = check_photo(content, self.max_pixels, upright=True)
         if photo.status != "ok":
             raise ValueError(f"{photo.status} ({photo.note})")
-        name = f"{hashlib.sha256(photo.content).hexdigest()[:32]}.jpg"
+        given = called, hashlib.sha256(photo.content).hexdigest()
         with self._lock:
+            name = self._names.get(given) or _free(called, {one.casefold() for one in self._names.values()})
+            self._names[given] = name
             if name not in self._sizes:
                 self._path(name).write_bytes(photo.content)
             self._sizes[name] = len(photo.content)
@@ -55,3 +66,11 @@ class Uploads:
 
     def _path(self, name: str) -> Path:
         return Path(self._folder.name) / name
+
+
+def _free(called: str, taken: Collection[str]) -> str:
+    """A file name like ``called`` without what a path could be made of, and not among ``taken``, in small letters."""
+    safe = re.sub(r"[^\w .()-]+", "_", unicodedata.normalize("NFC", called)).strip(" .")[-LETTERS:] or "photo.jpg"
+    stem, suffix = Path(safe).stem, Path(safe).suffix
+    names = (safe if number == 1 else f"{stem} ({number}){suffix}" for number in count(1))
+    return next(name for name in names if name.casefold() not in taken)

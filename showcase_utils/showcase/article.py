@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from showcase_utils.showcase.pulls import named, source, sources
+from showcase_utils.showcase.pulls import heading, named, source, sources, start
 
 if TYPE_CHECKING:  # a result makes pages of itself
     from showcase_utils.showcase.result import PastItem, PhotoReason, Showcase
@@ -58,10 +58,8 @@ def _figure(showcase: Showcase, number: int, picture: Picture, large: int) -> st
 
 def _reasons(showcase: Showcase, picture: Picture) -> str:
     """For each photo what pulled it, then how sure the text is: folded in, for whoever asks why."""
-    photos = "".join(
-        f"<li>{_mark(number)}{_why(each, showcase.captions[number], picture)}</li>"
-        for number, each in enumerate(showcase.reasons)
-    )
+    said = [_why(each, caption, picture) for each, caption in zip(showcase.reasons, showcase.captions, strict=True)]
+    photos = "".join(f"<li>{_mark(number)}{why}</li>" for number, why in enumerate(said) if why)
     return (
         f'<details><summary>Why these photos, and these words</summary><ol class="reasons">{photos}</ol>'
         f"{_whole(showcase)}{_numbers(showcase)}</details>"
@@ -70,20 +68,16 @@ def _reasons(showcase: Showcase, picture: Picture) -> str:
 
 def _why(reason: PhotoReason, caption: str, picture: Picture) -> str:
     described = f"<p>Another guest wrote of it: <q>{html.escape(caption)}</q></p>" if caption else ""
-    groups = sources(named(reason.past, reason.relevance))
-    items = "".join(f"<li>{_pull(group, picture)}</li>" for group in groups)
-    shares = (
-        f'<p>What speaks for it (subject, light, colour, framing):</p><ul class="pulls">{items}</ul>' if items else ""
-    )
-    return f"{described}{shares}<p>{html.escape(reason.standing)}</p>"
+    items = named(reason.past, reason.relevance)
+    pulls = "".join(f"<li>{_pull(group, picture)}</li>" for group in sources(items))
+    shares = f'<p>{heading(items)}</p><ul class="pulls">{pulls}</ul>' if items else ""
+    return f"{described}{shares}" + (f"<p>{html.escape(reason.standing)}</p>" if reason.standing else "")
 
 
 def _pull(group: Sequence[PastItem], picture: Picture) -> str:
     """Photos of one place, or a review, of the past, and their share of what pulled the chosen photo up."""
     share = sum(item.share for item in group)
-    quote = next((item.quote for item in group if item.quote), "")
-    if len(quote) > WORDS:
-        quote = f"{quote[:WORDS].rsplit(' ', 1)[0]} …"
+    quote = start(next((item.quote for item in group if item.quote), ""), WORDS)
     shown = "".join(f'<img {picture(item.path, SMALL)} alt="" loading="lazy">' for item in group if item.path)
     where = ", where you wrote: " if group[0].kind == "photo" else ": "
     words = f"{html.escape(source(group))}{f'{where}<q>{html.escape(quote)}</q>' if quote else ''}"
@@ -128,8 +122,8 @@ def _whole(showcase: Showcase) -> str:
 def _numbers(showcase: Showcase) -> str:
     """The same as numbers under the terms of the field, each with what it means."""
     rows = "".join(
-        f"<tr><th scope=row>{_mark(number)}</th><td>{reason.relevance:.2f}</td>"
-        f"<td>{reason.rank} of {reason.candidates}</td><td>{reason.variety:.2f}</td></tr>"
+        f"<tr><th scope=row>{_mark(number)}</th><td>{reason.relevance:z.2f}</td>"
+        f"<td>{reason.rank} of {reason.candidates}</td><td>{reason.variety:z.2f}</td></tr>"
         for number, reason in enumerate(showcase.reasons)
     )
     values = {"Unusual": f"{showcase.scores['unusual']:.2f}", "CLIP-Align": f"{showcase.scores['clip_align']:.2f}"}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -53,6 +54,13 @@ def asset(name: str) -> str:
     return resources.files("showcase_utils.showcase").joinpath(name).read_text(encoding="utf-8")
 
 
+def told_apart(names: Mapping[str, str]) -> dict[str, str]:
+    """Names by id, sorted, to choose from; one that several have gets the end of its id: "Yuki G. (…0c2d)"."""
+    several = Counter(names.values())
+    apart = {key: f"{name} (…{key[-4:]})" if several[name] > 1 else name for key, name in names.items()}
+    return dict(sorted(apart.items(), key=lambda item: item[1]))
+
+
 def _once() -> Picture:
     """Gives each picture its data at its first appearance, and then the id of that one, for the script."""
     seen: dict[str, str] = {}
@@ -77,7 +85,7 @@ def _filters(showcases: Sequence[Showcase]) -> str:
             continue
         options = "".join(
             f'<option value="{html.escape(key)}">{html.escape(shown)}</option>'
-            for key, shown in sorted(values.items(), key=lambda item: item[1])
+            for key, shown in told_apart(values).items()
         )
         fields.append(
             f'<label>{label} <select data-filter="{name}"><option value="">all {len(values)}</option>'

@@ -12,7 +12,7 @@ import numpy as np
 from showcase_utils.alignment.phi import Phi
 from showcase_utils.selection.showing import Shown
 from showcase_utils.showcase.material import Item, Somebody
-from showcase_utils.showcase.pulls import NOTICED, named, source, sources
+from showcase_utils.showcase.pulls import NOTICED, heading, named, source, sources
 from showcase_utils.showcase.result import PastItem, PhotoReason
 
 Sentences = Callable[[Item], Sequence[Item]]
@@ -50,7 +50,10 @@ def reasons(somebody: Somebody, choice: Choice, sentences: Sentences, phi: Phi) 
             photo.id in choice.pinned,
         )
         if len(choice.photos) == len(choice.pool):
-            standing = "All photos of the place are shown." if len(choice.pool) > 1 else "The place has no other photo."
+            everything = (
+                "All photos of the place are shown." if len(choice.pool) > 1 else "The place has no other photo."
+            )
+            standing = everything if place == 0 else ""
         found.append(
             PhotoReason(
                 relevance=float(relevance[row]),
@@ -67,14 +70,11 @@ def reasons(somebody: Somebody, choice: Choice, sentences: Sentences, phi: Phi) 
 
 
 def words_of(past: Sequence[PastItem], relevance: float, standing: str, caption: str) -> str:
-    """A photo's reason for people: what it shows, what of the past speaks for it, how it stands among the others.
-
-    What speaks for a photo need not show the same thing: light, colour and framing count as well.
-    """
+    """A photo's reason for people: what it shows, what of the past speaks for it, how it stands among the others."""
     parts = [f"Another guest wrote of it: “{caption}”"] if caption else []
-    if pulls := [_pull(group) for group in sources(named(past, relevance))]:
-        parts.append(f"What speaks for it (subject, light, colour, framing): {', '.join(pulls)}.")
-    return " ".join([*parts, standing])
+    if items := named(past, relevance):
+        parts.append(f"{heading(items)} {', '.join(map(_pull, sources(items)))}.")
+    return " ".join(filter(None, [*parts, standing]))
 
 
 def _pull(group: Sequence[PastItem]) -> str:

@@ -32,9 +32,10 @@ class PhotoReason:
     """Why a photo was chosen. ``relevance`` and ``variety`` are numbers, ``words`` are for people.
 
     ``past`` are all items of the reader's past, the strongest pull first; there are none where the ranker can't split
-    its relevance, or where there is no past. ``variety`` is 1 − the largest cosine to a
-    photo that was picked before it; 1 for the first. ``rank`` is its place by relevance among the ``candidates``, 1 for
-    the best, of which ``standing``, a part of ``words``, speaks. ``usual``: a reader without a past gets it, too.
+    its relevance, or where there is no past. ``variety`` is 1 − the largest cosine to a photo that was picked before
+    it; 1 for the first. ``rank`` is its place by relevance among the ``candidates``, 1 for the best, of which
+    ``standing``, a part of ``words``, speaks; where all are shown, the first photo's says so, the others' are empty.
+    ``usual``: a reader without a past gets it, too.
     """
 
     relevance: float

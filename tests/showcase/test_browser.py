@@ -189,6 +189,25 @@ def test_a_showcase_in_a_notebook_styles_itself_alone(visit, showcases, tmp_path
     assert tab.evaluate(card) == "16px"
 
 
+@pytest.mark.parametrize(
+    ("k", "width", "row"), [(3, 660, 3), (4, 950, 2), (4, 1200, 4), (5, 1200, 3), (6, 1200, 3), (8, 950, 4)]
+)
+def test_photos_stand_in_full_rows_and_their_reasons_keep_room_for_words(visit, showcases, tmp_path, k, width, row):
+    made = showcases.explain("user0", "place1", k=k)
+    pulled = [item for item in made.reasons[0].past if item.kind == "photo"]
+    past = tuple(replace(item, place="One place", share=0.3) for item in (pulled * 3)[:3])
+    reasons = tuple(replace(reason, relevance=1.0, past=past) for reason in made.reasons)
+    (tmp_path / "page.html").write_text(replace(made, reasons=reasons).to_html(), encoding="utf-8")
+    one = visit(width)
+    one.tab.goto((tmp_path / "page.html").as_uri())
+    one.open_details()
+    tops = one.tab.evaluate("[...document.querySelectorAll('figure')].map((one) => Math.round(one.offsetTop))")
+    rows = [tops.count(top) for top in sorted(set(tops))]
+    assert rows == [row] * (k // row) + [k % row] * (k % row > 0)
+    widths = one.tab.evaluate("[...document.querySelectorAll('.pulls span')].map((one) => one.clientWidth)")
+    assert len(widths) == k and min(widths) >= 128
+
+
 def test_what_a_hostile_reviewer_wrote_does_nothing(visit, showcases, tmp_path):
     made = showcases.explain("user0", "place1", k=2)
     past = PastItem("review", "1", 1.0, 1.0, HOSTILE, HOSTILE, quote=HOSTILE)
@@ -277,6 +296,7 @@ def test_own_photos_and_texts_in_the_app(visit, address):
     one.wait("#problem", text="not an image")
     assert HOSTILE in one.tab.inner_text("#problem")
     one.wait(".offered li", 4)
+    one.wait(".offered [name=pin][value='red.jpg']", 1)
     assert HOSTILE in one.tab.inner_text("#answer .title >> nth=0")
     one.tab.click("[aria-label='remove gold.jpg']")
     one.wait(".offered li", 3)

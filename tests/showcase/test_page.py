@@ -2,6 +2,7 @@
 
 import re
 import sys
+from dataclasses import replace
 from html import escape
 
 from showcase_utils.showcase import page
@@ -43,6 +44,29 @@ def test_filters_appear_where_there_are_several(showcases):
     assert "data-filter" not in one.split("<script>")[0]
     assert 'data-filter="reader"' in many and 'data-filter="place"' not in many.split("<script>")[0]
     assert many.count('<article class="showcase"') == 2
+
+
+def test_readers_of_one_name_are_told_apart_by_the_end_of_their_id(showcases):
+    show = showcases.explain("user0", "place1")
+    readers = {"100000000001": "Yuki G.", "100000000002": "Yuki G.", "100000000003": "Ana B."}
+    html = page([replace(show, user_id=key, user=name) for key, name in readers.items()], "Three")
+    options = re.findall(r"<option[^>]*>([^<]+)</option>", html.split("<script>")[0])
+    assert options == ["all 3", "Ana B.", "Yuki G. (…0001)", "Yuki G. (…0002)"]
+
+
+def test_no_number_is_less_than_nothing_by_its_sign_alone(showcases):
+    show = showcases.explain("user0", "place1", k=1)
+    numbers = replace(show.reasons[0], relevance=-0.001, variety=-1e-7)
+    html = replace(show, reasons=(numbers,)).to_html()
+    assert "<td>0.00</td>" in html and "-0.00" not in html
+
+
+def test_a_photo_of_which_nothing_is_to_be_said_has_no_empty_reason(showcases):
+    show = showcases.explain("user0", "place1", k=2)
+    silent = replace(show.reasons[1], relevance=0.0, standing="")
+    html = replace(show, reasons=(show.reasons[0], silent), captions=("", "")).to_html()
+    reasons = html[html.index('<ol class="reasons">') : html.index("</ol>")]
+    assert reasons.count('<span class="mark') == 1 and "<p></p>" not in html
 
 
 def test_every_photo_has_an_alternative_text(showcases):

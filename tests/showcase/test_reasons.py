@@ -62,8 +62,23 @@ def test_of_a_review_the_sentence_nearest_to_the_photo_is_quoted():
     reader = Somebody("u", "u", texts=[Item("text 1", axis(0), text="Both of them.")])
     for row, said in ((0, NICE), (1, OTHER)):
         (reason,) = explained(np.zeros((4, 0)), [[0.02]] * 4, chosen=[row], reader=reader)
-        assert f"What speaks for it (subject, light, colour, framing): your words “{said.text}” (100%)." in reason.words
+        assert f"What speaks for it: your words “{said.text}” (100%)." in reason.words, "words have no light or framing"
         assert "only 2% likelier yours than a stranger's" in reason.words
+
+
+def test_a_text_of_which_nothing_is_quoted_is_told_by_its_first_words():
+    texts = [Item(f"text {n}", axis(0), text=words) for n, words in enumerate(("Slow.", "It was so loud " * 5), 1)]
+    (reason,) = explained(
+        np.zeros((4, 0)), [[0.3, 0.1]] * 4, chosen=[0], reader=Somebody("u", "u", texts=texts), said=()
+    )
+    assert "your text “Slow.” (75%), your text “It was so loud It was so loud It was so …” (25%)." in reason.words
+
+
+def test_that_all_photos_are_shown_is_said_once():
+    first, *others = explained([[1.0, 0]] * 2 + [[-1, 0]] * 2, np.zeros((4, 1)), chosen=range(4))
+    assert first.words.endswith(" All photos of the place are shown.")
+    assert all("All photos" not in reason.words and not reason.standing for reason in others)
+    assert others[-1].words == ""
 
 
 def test_where_nothing_pulls_nothing_is_quoted():

@@ -13,6 +13,8 @@ from showcase_utils.serving import app as serving
 from showcase_utils.serving import uploads
 from showcase_utils.serving.app import HEADERS, build_app
 from showcase_utils.showcase import Showcases
+from showcase_utils.showcase.pulls import source
+from showcase_utils.showcase.result import PastItem
 from tests.showcase.conftest import BUSINESSES, ClipByName
 
 PHOTO = {"content-type": "application/octet-stream"}
@@ -73,6 +75,26 @@ def test_material_of_ones_own_with_a_photo_pinned_and_one_left_out(client):
     assert html.count('<article class="showcase"') == 2
     first = html[html.index('class="offered"') :].split("<li>")[1]
     assert f'name="pin" value="{place[2]}" checked' in first and "chosen as photo" in first
+
+
+def test_reasons_call_a_photo_as_its_file_was_called(client):
+    files = [("IMG_00.jpg", "red"), ("IMG_00.jpg", "blue"), ("img_00.JPG", "green"), ("IMG_00.jpg", "red")]
+    kept = [client.post(f"/photos?name={name}", content=picture(one), headers=PHOTO).text for name, one in files]
+    assert kept == ["IMG_00.jpg", "IMG_00 (2).jpg", "img_00 (3).JPG", "IMG_00.jpg"]
+    for name, path in zip(kept, client.app.state.uploads.paths(kept), strict=True):
+        assert source([PastItem("photo", str(path), 1.0, 1.0)]) == f"your photo {name}"
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "..", "", "a\0b\n.jpg", "C:\\x.jpg", "é" * 999, "<svg onload=1>"])
+def test_no_name_leads_out_of_the_folder(client, name):
+    kept = client.post("/photos", params={"name": name}, content=picture("red"), headers=PHOTO).text
+    folder = Path(client.app.state.uploads._folder.name)
+    assert [path.name for path in folder.iterdir()] == [kept] and re.fullmatch(r"[\w .()-]{1,60}", kept)
+
+
+def test_a_name_is_not_given_to_another_photo_when_its_own_has_gone(client, monkeypatch):
+    monkeypatch.setattr(uploads, "MOST_PHOTOS", 1)
+    assert drop(client, picture("red"), picture("blue"), picture("red")) == ["photo.jpg", "photo (2).jpg", "photo.jpg"]
 
 
 def test_one_photo_dropped_twice_is_one(client):
