@@ -164,6 +164,9 @@ class Selection(Section):
     metric_lr: PositiveFloat = Field(0.03, description="of our metric's few weights, α and σ among them")
     metric_epochs: Annotated[int, Field(ge=0)] = Field(2, description="of our metric; 0 keeps its closed form")
     history: Positive = Field(10, description="history reviews and photos that enter the profile")
+    training_candidates: Annotated[Positive | None, Added(None)] = Field(
+        None, description="photos that a pool has in training at most, of others' some drawn by the seed; none: all"
+    )
     shown_method: str = Field("dpp", description="whose photos are written about and shown, one of the methods")
     shown_profile: Literal["", "img", "text", "img+text"] = Field("", description="its profile; empty: the widest")
 

@@ -47,7 +47,9 @@ def build(
     """`build_selection` with everything given. Every seed of ``settings.seeds`` is shifted by ``seed``."""
     methods = runnable(settings)
     variants = [variant for method in methods.values() for variant in method.variants(settings, seed)]
-    history = train(methods, variants, out / MODELS, pools, settings, device, progress)
+    most = settings.training_candidates
+    learned = pools if most is None else pools.narrowed(most, seed)
+    history = train(methods, variants, out / MODELS, learned, settings, device, progress)
     history.to_csv(out / "history.csv", index=False)
 
     foreign = any(":" in name for name in settings.methods)  # it may lie where another process does not look

@@ -143,6 +143,18 @@ class Pools:
         samples = self.samples.assign(candidates=[len(pool) for pool in candidates])
         return replace(self, samples=samples, candidates=candidates, relevant=relevant)
 
+    def narrowed(self, most: int, seed: int) -> Pools:
+        """The same samples with at most ``most`` candidates: all their own photos, of others' as many as are drawn."""
+        rng = np.random.default_rng(seed)
+        candidates, relevant = list(self.candidates), list(self.relevant)
+        for row in np.flatnonzero(self.samples["candidates"] > most):
+            pool, own = candidates[row], relevant[row]
+            others = rng.permutation(np.delete(np.arange(len(pool)), own))[: max(0, most - len(own))]
+            kept = np.sort(np.concatenate([own, others]))
+            candidates[row], relevant[row] = pool[kept], np.searchsorted(kept, own)
+        samples = self.samples.assign(candidates=[len(pool) for pool in candidates])
+        return replace(self, samples=samples, candidates=candidates, relevant=relevant)
+
     def chunks(self, rows: Ints, cells: int = CELLS) -> Iterator[Ints]:
         """``rows`` in groups of like pool size, each with at most ``cells`` kernel entries when padded."""
         rows = np.asarray(rows)

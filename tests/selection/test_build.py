@@ -117,6 +117,14 @@ def test_same_seed_same_bytes_and_finished_models_are_kept(pools, stage, tmp_pat
     assert (tmp_path / "selected.parquet").read_bytes() == (stage / "selected.parquet").read_bytes()
 
 
+def test_training_may_see_fewer_candidates_than_are_chosen_from(pools, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(Towers, "train", classmethod(lambda cls, folder, pools, *_: seen.append(pools) or 1 / 0))
+    with pytest.raises(ZeroDivisionError):
+        build(tmp_path, pools, SETTINGS.model_copy(update={"training_candidates": 9}), 5, "cpu", progress=False)
+    assert seen[0].samples["candidates"].max() == 9 < pools.samples["candidates"].max()
+
+
 def test_choose_gives_short_lists_for_short_pools(pools, stage):
     rows = pools.rows("test")
     most = int(pools.samples["candidates"].iloc[rows].max()) + 2

@@ -118,6 +118,21 @@ def test_a_whole_pool_has_the_photos_of_every_split(city, pools):
         assert whole.ids(row, whole.relevant[row]) == pools.ids(row, pools.relevant[row])
 
 
+def test_a_narrowed_pool_keeps_the_own_photos_and_draws_from_the_others(pools):
+    most = int(pools.samples["candidates"].median())
+    narrow, again, other = (pools.narrowed(most, seed) for seed in (0, 0, 1))
+    large = np.flatnonzero(pools.samples["candidates"] > most)
+    assert 0 < len(large) < len(pools.samples)
+    for row in range(len(pools.samples)):
+        everything = np.arange(len(narrow.candidates[row]))
+        assert narrow.ids(row, narrow.relevant[row]) == pools.ids(row, pools.relevant[row])
+        assert narrow.samples["candidates"][row] == len(everything) == min(most, pools.samples["candidates"][row])
+        assert set(narrow.candidates[row]) <= set(pools.candidates[row])
+        assert narrow.ids(row, everything) == sorted(narrow.ids(row, everything)) == again.ids(row, everything)
+    assert any(set(narrow.candidates[row]) != set(other.candidates[row]) for row in large)
+    assert pools.narrowed(1, 0).samples["candidates"].tolist() == pools.samples["relevant"].tolist()
+
+
 def test_a_batch_of_anybody_s_features_is_that_of_the_pools(pools):
     rows = pools.rows("test")[:5]
     known = pools.batch(rows)
