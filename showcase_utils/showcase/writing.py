@@ -12,6 +12,10 @@ from showcase_utils.data.sentences import sentence_case
 from showcase_utils.generation.telling import Request, Teller
 from showcase_utils.showcase.material import Item, Somebody
 
+GOING_ON = re.compile(
+    r"^(?:oh,? and|oh,? also|and|also|plus)\b,? +(?=\w)", re.IGNORECASE
+)  # of what is not quoted with it
+
 
 class Written(NamedTuple):
     """A text; its sentences with the place of the photo that each rests on and Φ's confidence in that.
@@ -54,7 +58,7 @@ def write(
             rows = teller.features([each.sentence for each in kept])  # (s, d)
             pairs = np.repeat(request.photos, len(rows), axis=0), np.tile(rows, (len(request.photos), 1))
             align = float(teller.phi.score(*pairs).reshape(-1, len(rows)).max(axis=1).mean())
-        sentences = [(sentence_case(each.sentence), each.photo, each.confidence) for each in kept]
+        sentences = [(sentence_case(GOING_ON.sub("", each.sentence)), each.photo, each.confidence) for each in kept]
         written.append(Written(" ".join(sentence for sentence, _, _ in sentences), sentences, align))
     return written
 
