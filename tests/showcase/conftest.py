@@ -75,7 +75,7 @@ class ClipByName:
         return np.stack([feature(text) for text in texts])
 
     def encode_images(self, photos):
-        return np.stack([feature(photo) for photo in photos])
+        return np.stack([feature(photo.name) for photo in photos])  # wherever the test's folder lies
 
 
 def make_run(store, pictures):
