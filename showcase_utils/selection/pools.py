@@ -3,7 +3,7 @@
 Protocol. A sample is one review (u, b) of GEST-s1. Its candidates are all available photos of b, sorted by id so
 that their order says nothing about who posted them; relevant are the photos posted with that review. In *training*
 pools, photos by users of the other splits are left out: otherwise a photo of a test user would be seen in training
-only as one that nobody chose. Pools keep their true sizes.
+only as one that nobody chose. Pools keep their true sizes, unless training asks for less (`Pools.narrowed`).
 
 What is known of the user is history: photos and texts of reviews of *other* businesses, so that nothing of the target
 review, nor of a repeat visit, can leak.
